@@ -1,0 +1,111 @@
+"""Fills a platform with the demo through its public API, and tries it."""
+
+import asyncio
+import json
+import subprocess
+import sys
+from typing import Any
+
+from deploy.embedded.child import StartFailed, ended, run_to_end, spawn
+from deploy.embedded.console import Console
+from deploy.embedded.layout import REPOSITORY, StateDirectory, write_private
+from deploy.embedded.processes import Processes
+
+_HOST_MEMBER = REPOSITORY / "deploy" / "demo" / "host.json"
+
+
+async def load(state: StateDirectory, processes: Processes, console: Console) -> None:
+    """Make the host member and load the demo, unless this platform has them.
+
+    Raises:
+        StartFailed: a step failed; its log says why.
+    """
+    if state.demo_loaded.exists():
+        return
+    if not state.credentials.exists():
+        await _initialise(state, processes)
+    await _run_shown(
+        "demo-load",
+        state,
+        processes,
+        "deploy.demo.load",
+        "--url",
+        processes.edge.url,
+        "--credentials",
+        str(state.credentials),
+        "--out",
+        str(state.demo),
+        shown=not console.quiet,
+    )
+    state.demo.chmod(0o600)
+    state.demo_loaded.touch()
+
+
+async def check(state: StateDirectory, processes: Processes) -> None:
+    """Walk through the demo as its users would.
+
+    Raises:
+        StartFailed: something does not work.
+    """
+    await _run_shown(
+        "demo-check", state, processes, "deploy.demo.check", "--demo", str(state.demo), shown=True
+    )
+
+
+def accounts(state: StateDirectory) -> list[str]:
+    """Lines that tell a person how to look at the demo."""
+    if not state.demo.exists():
+        return []
+    demo: dict[str, Any] = json.loads(state.demo.read_text())
+    lines = ["", "Demo accounts:"]
+    for account in demo.get("accounts", []):
+        if isinstance(account, dict):
+            lines.append("  " + "  ".join(str(value) for value in account.values()))
+    return [*lines, f"Their credentials are in {state.demo}.", ""]
+
+
+async def _initialise(state: StateDirectory, processes: Processes) -> None:
+    """Keep what `renkei init` prints: it does so only once."""
+    output = state.log("init")
+    output.unlink(missing_ok=True)
+    code = await run_to_end(
+        (
+            sys.executable,
+            "-m",
+            "deploy.cli",
+            "init",
+            "--member-file",
+            str(_HOST_MEMBER),
+            "--json",
+        ),
+        environment=processes.environments.of_operator(),
+        log=output,
+    )
+    printed = output.read_text()
+    if code != 0:
+        raise StartFailed("init", f"ended with exit code {code}")
+    write_private(state.credentials, printed[printed.index("{") :])
+    output.unlink()
+
+
+async def _run_shown(
+    name: str,
+    state: StateDirectory,
+    processes: Processes,
+    module: str,
+    *arguments: str,
+    shown: bool,
+) -> None:
+    command = (sys.executable, "-m", module, *arguments)
+    environment = processes.environments.of_operator()
+    if shown:
+        process = subprocess.Popen(command, env=environment, cwd=REPOSITORY)
+    else:
+        process = spawn(command, environment=environment, log=state.log(name))
+    try:
+        code = await asyncio.shield(ended(process))
+    finally:
+        if process.poll() is None:
+            process.terminate()
+    if code != 0:
+        raise StartFailed(name, f"ended with exit code {code}")
