@@ -1,0 +1,1 @@
+"""The deployable services. None imports another; they share facts by events alone."""

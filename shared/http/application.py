@@ -1,0 +1,256 @@
+"""The web process that all services have in common."""
+
+import asyncio
+import gc
+import json
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import structlog
+from fastapi import APIRouter, FastAPI
+from httpx2 import AsyncClient
+from nats.errors import Error as NatsError
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware import Middleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared.database import connect, reading_sessions_of, sessions_of
+from shared.health import Health, health_router
+from shared.http.identity import AccessTokens, JsonWebKeys
+from shared.http.problems import MEDIA_TYPE, Problem, add_problem_handlers, plain_problem
+from shared.http.transaction import Route
+from shared.identifiers import new_id
+from shared.messaging.broker import connected
+from shared.messaging.outbox import after_each_announcement
+from shared.settings import Settings
+from shared.telemetry import HTTP_IN_FLIGHT, HTTP_SECONDS, HTTP_SHED, span
+
+log = structlog.get_logger(__name__)
+
+QUIET: Final = frozenset({"/livez", "/readyz", "/metrics"})
+WAKE_SECONDS: Final = 0.002
+
+
+def audience_of(settings: Settings) -> str:
+    """`aud` of the platform's access tokens: the address of its API. Source: RFC 8707."""
+    return f"{settings.issuer}/api/v1"
+
+
+def web_application(
+    service: str, title: str, settings: Settings, routers: Sequence[APIRouter]
+) -> FastAPI:
+    """Put a service's resources on the mechanisms that all services share."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        engine = connect(settings, application=f"{service}-web")
+        async with AsyncClient(timeout=3, trust_env=False) as http:
+
+            async def fetch_keys() -> Any:
+                return (await http.get(settings.jwks_url)).raise_for_status().json()
+
+            app.state.sessions = sessions_of(engine)
+            app.state.reading_sessions = reading_sessions_of(engine)
+            app.state.access_tokens = AccessTokens(
+                JsonWebKeys(fetch_keys, lifetime_seconds=settings.jwks_lifetime_seconds),
+                issuer=settings.issuer,
+                audience=audience_of(settings),
+                leeway_seconds=settings.token_leeway_seconds,
+            )
+            app.state.health.needs_database(engine)
+            waking = asyncio.create_task(wake_relay(service, settings, app.state.health))
+            gc.collect()
+            gc.freeze()  # what is loaded now stays: no collection needs to look at it again
+            gc.set_threshold(50_000, 20, 50)
+            try:
+                yield
+            finally:
+                waking.cancel()
+                await asyncio.gather(waking, return_exceptions=True)
+                await engine.dispose()
+
+    app = FastAPI(
+        title=title,
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        lifespan=lifespan,
+        redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
+        responses={
+            401: {"description": "The access token is missing or not valid", "model": Problem},
+            422: {
+                "description": "The request is invalid",
+                "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+            },
+        },
+        middleware=[Middleware(Observing, settings=settings)],
+    )
+    app.router.route_class = Route
+    app.state.settings = settings
+    app.state.health = Health(f"{service}-web")
+    add_problem_handlers(app)
+    app.include_router(health_router(app.state.health))
+    for router in routers:
+        router.route_class = Route
+        app.include_router(router)
+    return app
+
+
+async def wake_relay(service: str, settings: Settings, health: Health) -> None:
+    """Tell the relay, at most every two milliseconds, that something waits in the outbox."""
+    announced = asyncio.Event()
+    end = after_each_announcement(announced.set)
+    try:
+        while True:
+            try:
+                async with connected(settings, name=f"{service}-web") as nats:
+                    health.notes("nats", lambda: nats.is_connected)
+                    while True:
+                        await announced.wait()
+                        announced.clear()
+                        if nats.is_connected:
+                            await nats.publish(f"wake.{service}")
+                        await asyncio.sleep(WAKE_SECONDS)
+            except (NatsError, OSError) as error:
+                log.warning("nats.away", error=repr(error))
+                await asyncio.sleep(settings.retry_seconds)
+    finally:
+        end()
+
+
+class Observing:
+    """The outermost layer: request id, trace, metrics, one log line, limits of size and number."""
+
+    def __init__(self, app: ASGIApp, *, settings: Settings) -> None:
+        self.app = app
+        self.settings = settings
+        self.turns = asyncio.Semaphore(settings.in_flight_limit)
+        self.present = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] in QUIET:
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        request_id = headers.get("x-request-id", "")
+        if not (request_id.isascii() and request_id.isprintable() and 0 < len(request_id) <= 100):
+            request_id = str(new_id())
+        status = 500
+
+        async def send_observed(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                answer = MutableHeaders(scope=message)
+                answer["X-Request-Id"] = request_id
+                answer["X-Content-Type-Options"] = "nosniff"
+                answer["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'"
+                answer.setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        began = time.perf_counter()
+        self.present += 1
+        HTTP_IN_FLIGHT.inc()
+        try:
+            with span(
+                f"{scope['method']} {scope['path']}",
+                kind="server",
+                parent=headers.get("traceparent"),
+            ) as recorded:
+                await self._in_turn(scope, receive, send_observed, headers)
+                if recorded is not None:
+                    recorded.update_name(f"{scope['method']} {route_of(scope)}")
+                    recorded.set_attribute("http.request.method", scope["method"])
+                    recorded.set_attribute("http.route", route_of(scope))
+                    recorded.set_attribute("http.response.status_code", status)
+        finally:
+            self.present -= 1
+            HTTP_IN_FLIGHT.dec()
+            seconds = time.perf_counter() - began
+            route = route_of(scope)
+            HTTP_SECONDS.labels(method=scope["method"], route=route, code=status).observe(seconds)
+            log.info(
+                "request",
+                method=scope["method"],
+                path=scope["path"],
+                status=status,
+                milliseconds=round(seconds * 1000, 1),
+            )
+            structlog.contextvars.unbind_contextvars("request_id", "member", "actor")
+
+    async def _in_turn(self, scope: Scope, receive: Receive, send: Send, headers: Headers) -> None:
+        path = scope["path"]
+        if self.present > self.settings.in_flight_limit + self.settings.waiting_limit:
+            HTTP_SHED.inc()
+            await plain_problem(
+                path,
+                503,
+                "overloaded",
+                "The platform has more to do than it can",
+                "Try again in a few seconds.",
+                Retry_After="2",
+            )(scope, receive, send)
+            return
+        limit = self.settings.body_limit_bytes
+        length = headers.get("content-length", "0")
+        if not length.isdecimal() or int(length) > limit:
+            await too_large(path, limit)(scope, receive, send)
+            return
+        try:
+            async with asyncio.timeout(self.settings.request_seconds), self.turns:
+                await self.app(scope, limited(receive, limit), send)
+        except TimeoutError:
+            log.warning("request.took_too_long", path=path)
+            await plain_problem(
+                path,
+                503,
+                "took-too-long",
+                "The platform took too long",
+                "Try again in a few seconds; with an Idempotency-Key nothing happens twice.",
+                Retry_After="2",
+            )(scope, receive, send)
+        except BodyTooLarge:
+            await too_large(path, limit)(scope, receive, send)
+
+
+class BodyTooLarge(Exception):  # noqa: N818 -- named by what went wrong
+    """More arrived than may."""
+
+
+def limited(receive: Receive, limit: int) -> Receive:
+    """Stop reading a body that was announced with a smaller length, or with none."""
+    total = 0
+
+    async def receive_limited() -> Message:
+        nonlocal total
+        message = await receive()
+        if message["type"] == "http.request":
+            total += len(message.get("body", b""))
+            if total > limit:
+                raise BodyTooLarge
+        return message
+
+    return receive_limited
+
+
+def too_large(path: str, limit: int) -> ASGIApp:
+    return plain_problem(
+        path, 413, "too-large", "The request is too large", f"At most {limit} bytes are read."
+    )
+
+
+def route_of(scope: Scope) -> str:
+    """The pattern that matched, such as `/api/v1/members/{slug}`; bounded, as metrics must be."""
+    route = scope.get("route")
+    return str(getattr(route, "path", "unmatched"))
+
+
+def openapi_of(app: FastAPI) -> dict[str, Any]:
+    """The service's part of the API description, as plain JSON."""
+    document: dict[str, Any] = json.loads(json.dumps(app.openapi()))
+    return document

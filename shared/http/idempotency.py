@@ -1,0 +1,126 @@
+"""Idempotency-Key: the same request sent again has one effect and gets the same answer.
+
+The contract is Stripe's: same key, same answer, across replicas and restarts, also when the answer
+was a refusal; another request with that key is 422, one at work with it 409. Requests that could
+not be read (401, 422) and faults (5xx) are not remembered: sending them again tries again.
+
+The answer is written in the transaction of the effect, so there is no moment in which one exists
+without the other. What says "at work" is an advisory lock that ends with that transaction, also
+when the process or the database dies.
+Source: IETF draft-ietf-httpapi-idempotency-key-header.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
+
+from fastapi import Depends, Header, Request, Response
+from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
+
+from shared.http.identity import CurrentActor
+from shared.messaging.tables import RememberedAnswer
+from shared.refusals import Conflict, Invalid
+from shared.telemetry import IDEMPOTENCY_REPLAYS
+
+KEPT_HEADERS: Final = ("content-type", "location", "etag")
+
+
+class KeyInUse(Conflict):
+    code = "idempotency-key-in-use"
+    title = "A request with this Idempotency-Key is at work"
+
+
+class KeyReused(Invalid):
+    code = "idempotency-key-reused"
+    title = "This Idempotency-Key belongs to another request"
+
+
+class Replay(Exception):  # noqa: N818 -- carries an answer
+    """The answer has been given before; give it again."""
+
+    def __init__(self, response: Response) -> None:
+        super().__init__()
+        self.response = response
+
+
+@dataclass(frozen=True, slots=True)
+class Remembering:
+    """What is needed to remember the answer of the request at work."""
+
+    scope: str
+    key: str
+    fingerprint: bytes
+    before_effects: AsyncSessionTransaction
+
+
+async def idempotent(
+    request: Request,
+    actor: CurrentActor,
+    idempotency_key: Annotated[
+        str | None,
+        Header(
+            min_length=1,
+            max_length=200,
+            pattern=r"^[\x21-\x7e]+$",
+            description="Makes it safe to send the request again: one effect, the same answer.",
+        ),
+    ] = None,
+) -> None:
+    """Answer again what was answered before; else note that the answer must be remembered.
+
+    Raises:
+        Replay: with the answer.
+        KeyInUse: a request with this key is at work.
+        KeyReused: the key belongs to a request with another body or address.
+    """
+    if idempotency_key is None:
+        return
+    session: AsyncSession = request.state.session
+    scope = f"{actor.member} {actor.reference} {request.method} {request.url.path}"
+    fingerprint = hashlib.sha256(await request.body()).digest()
+    locked = await session.scalar(
+        text("SELECT pg_try_advisory_xact_lock(hashtextextended(:name, 0))"),
+        {"name": f"{scope} {idempotency_key}"},
+    )
+    if not locked:
+        raise KeyInUse("Wait for its answer, or send this again later.", members={"retry_after": 1})
+    known = await session.scalar(
+        select(RememberedAnswer).where(
+            RememberedAnswer.scope == scope, RememberedAnswer.key == idempotency_key
+        )
+    )
+    if known is None:
+        request.state.remembering = Remembering(
+            scope, idempotency_key, fingerprint, await session.begin_nested()
+        )
+        return
+    if known.fingerprint != fingerprint:
+        raise KeyReused("Use a new key for a new request.")
+    IDEMPOTENCY_REPLAYS.inc()
+    headers: dict[str, Any] = {**known.headers, "Idempotency-Replayed": "true"}
+    raise Replay(Response(known.body, known.status, headers))
+
+
+async def remember(
+    session: AsyncSession, remembering: Remembering | None, response: Response
+) -> None:
+    """Keep the answer, in the transaction of its effect."""
+    if remembering is None:
+        return
+    session.add(
+        RememberedAnswer(
+            scope=remembering.scope,
+            key=remembering.key,
+            fingerprint=remembering.fingerprint,
+            status=response.status_code,
+            headers={
+                name: response.headers[name] for name in KEPT_HEADERS if name in response.headers
+            },
+            body=bytes(response.body),
+        )
+    )
+
+
+Idempotent = Depends(idempotent)
+"""For the `dependencies` of every route that answers POST."""

@@ -1,0 +1,197 @@
+"""Who is asking, taken from the access token. Source: RFC 6750, RFC 9068.
+
+A service knows of the authorization server only issuer, audience, key set and claim names, so that
+another one can take its place.
+"""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Callable
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+import structlog
+from fastapi import Depends, Request
+from fastapi.security import HTTPBearer
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+from joserfc.jws import JWSRegistry
+
+from shared.actor import Actor
+from shared.refusals import Unauthenticated, Unavailable
+
+log = structlog.get_logger(__name__)
+
+TOKEN_LIMIT: Final = 8_000
+ALGORITHMS: Final = ["ES256"]
+REGISTRY: Final = JWSRegistry(algorithms=ALGORITHMS)
+CACHE_SECONDS: Final = 30
+CACHE_ENTRIES: Final = 10_000
+KEYS_LIMIT: Final = 20
+COOL_DOWN_SECONDS: Final = 10
+
+FetchKeys = Callable[[], Any]
+
+
+class KeysAway(Unavailable):
+    code = "keys-unavailable"
+    title = "The keys of the authorization server cannot be read at the moment"
+
+
+class JsonWebKeys:
+    """The authorization server's public keys, fetched once for all who wait.
+
+    Known keys outlive an outage of the server; an unknown key id leads to one fetch in
+    `COOL_DOWN_SECONDS`, however many tokens carry one.
+    """
+
+    def __init__(self, fetch: FetchKeys, *, lifetime_seconds: float) -> None:
+        self._fetch = fetch
+        self._lifetime = lifetime_seconds
+        self._keys: dict[str, Any] = {}
+        self._fetched_at = -1e9
+        self._task: asyncio.Task[None] | None = None
+
+    async def key(self, key_id: str) -> Any:
+        """Find the public key with this id.
+
+        Raises:
+            Unauthenticated: the authorization server has no such key.
+            KeysAway: it cannot be asked, and we have never known a key.
+        """
+        age = time.monotonic() - self._fetched_at
+        if age > self._lifetime or (key_id not in self._keys and age > COOL_DOWN_SECONDS):
+            await self._refresh()
+        try:
+            return self._keys[key_id]
+        except KeyError:
+            if not self._keys:
+                raise KeysAway("No key is known yet.") from None
+            raise Unauthenticated("The access token is signed with an unknown key.") from None
+
+    async def _refresh(self) -> None:
+        # Everybody who arrives during a fetch waits for that fetch, not for one of their own.
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._load())
+        await asyncio.shield(self._task)
+
+    async def _load(self) -> None:
+        try:
+            document = await self._fetch()
+            keys = KeySet.import_key_set({"keys": document["keys"][:KEYS_LIMIT]}).keys
+            found = {
+                key.kid: key
+                for key in keys
+                if key.kid and key.key_type == "EC" and not key.is_private
+            }
+        except Exception as error:
+            log.warning("keys.not_fetched", error=repr(error)[:300])
+            return
+        if found:
+            self._keys = found
+            self._fetched_at = time.monotonic()
+
+
+class AccessTokens:
+    """Reads access tokens. A token that was found good is not checked again for half a minute."""
+
+    def __init__(
+        self, keys: JsonWebKeys, *, issuer: str, audience: str, leeway_seconds: float
+    ) -> None:
+        self._keys = keys
+        self._claims = jwt.JWTClaimsRegistry(
+            leeway=int(leeway_seconds),
+            iss={"essential": True, "value": issuer},
+            aud={"essential": True, "value": audience},
+            exp={"essential": True},
+            iat={"essential": True},
+            sub={"essential": True},
+            jti={"essential": True},
+            client_id={"essential": True},
+        )
+        self._known: dict[bytes, tuple[float, Actor]] = {}
+
+    async def actor(self, token: str) -> Actor:
+        """Read who is asking.
+
+        Raises:
+            Unauthenticated: the token is not good.
+            KeysAway: it cannot be checked at the moment.
+        """
+        digest = hashlib.sha256(token.encode("utf-8", "replace")).digest()
+        known = self._known.get(digest)
+        if known is not None and known[0] > time.time():
+            return known[1]
+        actor, expires_at = await self._check(token)
+        if len(self._known) >= CACHE_ENTRIES:
+            self._known.clear()
+        self._known[digest] = (min(expires_at, time.time() + CACHE_SECONDS), actor)
+        return actor
+
+    async def _check(self, token: str) -> tuple[Actor, float]:
+        if len(token) > TOKEN_LIMIT or not token.isascii():
+            raise Unauthenticated("The access token cannot be read.")
+        try:
+            key_id = _header(token).get("kid")
+            if not isinstance(key_id, str):
+                raise Unauthenticated("The access token names no key.")
+            key = await self._keys.key(key_id)
+            decoded = jwt.decode(token, key, registry=REGISTRY)
+            if str(decoded.header.get("typ", "")).lower().removeprefix("application/") != "at+jwt":
+                raise Unauthenticated("The token is no access token.")
+            self._claims.validate(decoded.claims)
+            return _actor(decoded.claims), float(decoded.claims["exp"])
+        except JoseError as error:
+            raise Unauthenticated(f"The access token is not valid: {error.error}.") from error
+        except (ValueError, TypeError, KeyError) as error:
+            raise Unauthenticated("The access token cannot be read.") from error
+
+
+def _header(token: str) -> dict[str, Any]:
+    from joserfc.jws import extract_compact  # noqa: PLC0415
+
+    return dict(extract_compact(token.encode()).headers())
+
+
+def _actor(claims: dict[str, Any]) -> Actor:
+    scopes = claims.get("scope", "")
+    member = claims["member"]
+    if not isinstance(scopes, str) or not isinstance(member, str) or not member:
+        raise ValueError("claims of the wrong type")
+    subject, client = str(claims["sub"]), str(claims["client_id"])
+    return Actor(
+        member=member,
+        client_id=client,
+        official_id=None if subject == client else UUID(subject),
+        scopes=frozenset(scopes.split()),
+    )
+
+
+bearer = HTTPBearer(
+    auto_error=False,
+    bearerFormat="JWT",
+    description="Access token from `/oauth/token` (RFC 6749, section 4.4).",
+)
+
+
+async def current_actor(request: Request, _: Annotated[Any, Depends(bearer)]) -> Actor:
+    """Read the actor from the bearer token.
+
+    Raises:
+        Unauthenticated: there is no token, or it is not valid.
+    """
+    headers = request.headers.getlist("authorization")
+    if len(headers) != 1:
+        raise Unauthenticated("The request needs one `Authorization: Bearer …` header.")
+    scheme, _, token = headers[0].partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise Unauthenticated("The request needs an `Authorization: Bearer …` header.")
+    tokens: AccessTokens = request.app.state.access_tokens
+    actor = await tokens.actor(token.strip())
+    structlog.contextvars.bind_contextvars(member=actor.member, actor=actor.reference)
+    return actor
+
+
+CurrentActor = Annotated[Actor, Depends(current_actor)]

@@ -1,0 +1,119 @@
+"""Lists: pages by cursor, stable while things are added. Source: RFC 8288 for `Link`."""
+
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import Error as NotBase64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Final, Generic, TypeVar
+from uuid import UUID
+
+from fastapi import Depends, Query, Request, Response
+from pydantic import BaseModel
+from sqlalchemy import Select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
+
+from shared.refusals import Invalid
+
+T = TypeVar("T")
+
+LIMIT_MAX: Final = 200
+
+
+class CursorUnknown(Invalid):
+    code = "cursor-unknown"
+    title = "The cursor is not one that we gave out for this list"
+
+
+class Page(BaseModel, Generic[T]):
+    """A part of a list. `next` leads to the following part and is null on the last one."""
+
+    items: list[T]
+    next: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Paging:
+    """Which part of a list the client wants."""
+
+    limit: int
+    cursor: str | None
+
+    async def fetch(
+        self,
+        session: AsyncSession,
+        query: Select[T],
+        *keys: InstrumentedAttribute[Any],
+        descending: bool = False,
+    ) -> tuple[Sequence[T], str | None]:
+        """Run `query` for this part, in the order of `keys`, which together must be unique.
+
+        Returns:
+            The entities, and the cursor of the next part, if there is one.
+
+        Raises:
+            CursorUnknown: the cursor was not made by this list.
+        """
+        if self.cursor is not None:
+            after = self._decode(self.cursor, keys)
+            row = tuple_(*keys)
+            query = query.where(row < after if descending else row > after)
+        order = [key.desc() if descending else key.asc() for key in keys]
+        found = list(await session.scalars(query.order_by(*order).limit(self.limit + 1)))
+        if len(found) <= self.limit:
+            return found, None
+        found = found[: self.limit]
+        return found, self._encode([getattr(found[-1], key.key) for key in keys])
+
+    @staticmethod
+    def _encode(values: Sequence[Any]) -> str:
+        written = [v.isoformat() if isinstance(v, datetime) else str(v) for v in values]
+        return urlsafe_b64encode(json.dumps(written).encode()).decode().rstrip("=")
+
+    @staticmethod
+    def _decode(cursor: str, keys: Sequence[InstrumentedAttribute[Any]]) -> tuple[Any, ...]:
+        try:
+            written = json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+            if not isinstance(written, list) or len(written) != len(keys):
+                raise CursorUnknown("It has another form.")
+            return tuple(
+                _read(value, key.type.python_type) for value, key in zip(written, keys, strict=True)
+            )
+        except (NotBase64, ValueError, TypeError, RecursionError) as error:
+            raise CursorUnknown("It cannot be read.") from error
+
+
+def _read(value: Any, kind: type) -> Any:
+    if not isinstance(value, str) or "\0" in value:
+        raise TypeError("not a string")
+    value.encode()  # lone surrogates raise ValueError
+    if kind is datetime:
+        moment = datetime.fromisoformat(value)
+        if moment.tzinfo is None:
+            raise ValueError("no offset")
+        return moment
+    return UUID(value) if kind is UUID else kind(value)
+
+
+def paging(
+    limit: Annotated[int, Query(ge=1, le=LIMIT_MAX, description="At most this many.")] = 50,
+    cursor: Annotated[
+        str | None, Query(max_length=500, description="`next` of the page before.")
+    ] = None,
+) -> Paging:
+    return Paging(limit, cursor)
+
+
+CurrentPaging = Annotated[Paging, Depends(paging)]
+
+
+def page(request: Request, response: Response, items: list[T], cursor: str | None) -> Page[T]:
+    """Answer a part of a list, with the address of the next one in body and `Link`."""
+    if cursor is None:
+        return Page(items=items)
+    url = request.url.include_query_params(cursor=cursor)
+    following = f"{url.path}?{url.query}"
+    response.headers["Link"] = f'<{following}>; rel="next"'
+    return Page(items=items, next=following)

@@ -1,0 +1,66 @@
+"""ETag and If-Match: nobody overwrites what they have not seen. Source: RFC 9110, section 13."""
+
+import re
+from typing import Annotated, Any
+
+from fastapi import Depends, Header, Response
+
+from shared.contracts.event import State
+from shared.refusals import PreconditionFailed, PreconditionRequired
+
+
+class VersionRequired(PreconditionRequired):
+    code = "version-required"
+    title = "Say which version you mean with If-Match"
+
+
+class VersionStale(PreconditionFailed):
+    code = "version-stale"
+    title = "It has changed since you read it"
+
+
+def etag(version: int) -> str:
+    return f'"{version}"'
+
+
+def show_version(response: Response, version: int) -> None:
+    """Give the version of what is answered, so that the client can name it when it changes it."""
+    response.headers["ETag"] = etag(version)
+
+
+async def expected_version(
+    if_match: Annotated[
+        str | None, Header(max_length=100, description='The ETag you read, such as `"3"`.')
+    ] = None,
+) -> int | None:
+    """Read the version that the client means; nothing stands for `*`, whatever it is.
+
+    Raises:
+        VersionRequired: there is no If-Match, or none that we gave out.
+    """
+    if if_match is None:
+        raise VersionRequired("Read the thing first and send its ETag as If-Match.")
+    if if_match.strip() == "*":
+        return None
+    found = re.fullmatch(r'\s*"(\d{1,10})"\s*', if_match)
+    if found is None:
+        raise VersionRequired('If-Match must be one ETag that you read, such as "3".')
+    return int(found[1])
+
+
+ExpectedVersion = Annotated[int | None, Depends(expected_version)]
+
+
+def ensure_version(expected: int | None, state: State) -> None:
+    """Refuse if the thing has changed; the problem carries how it is now.
+
+    Raises:
+        VersionStale: `expected` is another version.
+    """
+    if expected is None or expected == state.version:
+        return
+    current: dict[str, Any] = state.model_dump(mode="json")
+    raise VersionStale(
+        f"You read version {expected}; it is at version {state.version} now.",
+        members={"current": current},
+    )

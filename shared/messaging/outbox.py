@@ -1,0 +1,54 @@
+"""The outbox: events wait here, in the transaction that made them true, to be sent after it."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from sqlalchemy import event as on
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
+
+from shared.contracts.event import Event
+from shared.messaging.tables import OutboxMessage
+from shared.telemetry import current_traceparent
+
+BODY_LIMIT_BYTES: Final = 900_000
+"""Below the broker's `max_payload` of 1 MiB, with room for headers."""
+
+
+class EventTooLarge(Exception):  # noqa: N818 -- named by what went wrong
+    """A fact is bigger than the broker takes; it must be refused before it is committed."""
+
+
+def announce(session: AsyncSession, event: Event[Any]) -> None:
+    """Record `event`; it leaves if, and only if, the caller's transaction commits.
+
+    The entity's row must be locked or carry a version check (`version_id_col`): the position in
+    the outbox is drawn before the UPDATE of the entity, and only one of the two keeps the order of
+    one entity's facts right.
+
+    Raises:
+        EventTooLarge: the broker would never take it.
+    """
+    event = event.model_copy(update={"traceparent": current_traceparent()})
+    body = event.model_dump_json(exclude_none=True).encode()
+    if len(body) > BODY_LIMIT_BYTES:
+        raise EventTooLarge(f"{event.type} of {event.subject} has {len(body)} bytes")
+    session.add(OutboxMessage(event_id=event.id, subject=event.nats_subject, body=body))
+    session.info["announced"] = True
+
+
+def after_each_announcement(call: Callable[[], None]) -> Callable[[], None]:
+    """Call back, in this process, after each commit that left something in the outbox.
+
+    A hint for the relay, which looks by itself every second: losing it costs that second.
+
+    Returns:
+        What ends it.
+    """
+
+    def committed(session: Session) -> None:
+        if session.info.pop("announced", False):
+            call()
+
+    on.listen(Session, "after_commit", committed)
+    return lambda: on.remove(Session, "after_commit", committed)

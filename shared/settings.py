@@ -1,0 +1,47 @@
+"""What every process reads from its environment. See `deploy/env.example`."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class Settings(BaseSettings):
+    """Base of the settings of a service; variables are named `RENKEI_<NAME>`."""
+
+    model_config = SettingsConfigDict(env_prefix="RENKEI_", frozen=True)
+
+    database_url: SecretStr
+    nats_url: SecretStr
+    issuer: str = Field(description="Public base URL; `iss` of access tokens.")
+    jwks_url: str = Field(description="Where the keys of the authorization server are.")
+    master_keys: SecretStr = SecretStr("")
+
+    listen_host: str = "127.0.0.1"
+    listen_port: int = 0
+    log_format: Literal["json", "console"] = "json"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    otlp_endpoint: str | None = Field(default=None, description="Traces go there, if anywhere.")
+
+    in_flight_limit: int = Field(default=20, description="Requests at work; also the pool size.")
+    waiting_limit: int = Field(default=400, description="Requests that may wait for their turn.")
+    request_seconds: Seconds = 10
+    statement_seconds: Seconds = 8
+    body_limit_bytes: int = 1_000_000
+    token_leeway_seconds: Annotated[float, Field(ge=0)] = 5
+    jwks_lifetime_seconds: Seconds = 300
+    stop_seconds: Seconds = 10
+
+    relay_poll_seconds: Seconds = 1
+    relay_batch: Annotated[int, Field(ge=1, le=1000)] = 1000
+    relay_linger_seconds: Annotated[float, Field(ge=0)] = 0.003
+    publish_seconds: Seconds = 5
+    stream_replicas: Annotated[int, Field(ge=1, le=5)] = 1
+    consumer_batch: Annotated[int, Field(ge=1, le=1000)] = 100
+    consumer_attempts: Annotated[int, Field(ge=1)] = 8
+    consumer_ack_seconds: Seconds = 30
+    retry_seconds: Seconds = Field(default=0.5, description="First pause after a fault; doubles.")
+    retry_seconds_max: Seconds = 15
+    timer_seconds: Seconds = Field(default=5, description="How often timers look at the clock.")

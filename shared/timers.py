@@ -1,0 +1,60 @@
+"""Facts that time makes: done once, by one of several replicas, and announced like any other."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.clock import utc_now
+from shared.database import Sessions
+from shared.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """Something to look after again and again.
+
+    `run` works in one transaction, which the edge commits, and answers whether more is due at once.
+    """
+
+    name: str
+    run: Callable[[AsyncSession, datetime], Awaitable[bool]]
+    every_seconds: float | None = None
+
+
+async def run_timers(timers: Sequence[Timer], sessions: Sessions, settings: Settings) -> None:
+    """Run all timers until cancelled."""
+    async with asyncio.TaskGroup() as group:
+        for timer in timers:
+            group.create_task(_repeat(timer, sessions, settings))
+
+
+async def _repeat(timer: Timer, sessions: Sessions, settings: Settings) -> None:
+    while True:
+        more = False
+        try:
+            more = await tick(timer, sessions)
+        except Exception:  # a timer that fails once must look again
+            log.exception("timer.failed", timer=timer.name)
+        if not more:
+            await asyncio.sleep(timer.every_seconds or settings.timer_seconds)
+
+
+async def tick(timer: Timer, sessions: Sessions) -> bool:
+    """Run a timer once, unless another replica is at it.
+
+    Returns:
+        Whether more is due at once.
+    """
+    async with sessions.begin() as session:
+        mine = await session.scalar(
+            text("SELECT pg_try_advisory_xact_lock(hashtextextended(:name, 1))"),
+            {"name": timer.name},
+        )
+        return bool(mine) and await timer.run(session, utc_now())
