@@ -169,7 +169,7 @@ def _renkei(asked: argparse.Namespace, state: StateDirectory) -> int:
         options=Options(replicas=written["replicas"], separate=written["separate"]),
         caller=dict(os.environ),
     )
-    os.execve(
+    os.execve(  # noqa: S606
         sys.executable,
         [sys.executable, "-m", "deploy.cli", *asked.arguments],
         processes.environments.of_operator(),

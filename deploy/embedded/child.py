@@ -40,6 +40,8 @@ class Stage(IntEnum):
 
 
 class Status(StrEnum):
+    """What a process is doing, as far as its supervisor knows."""
+
     STARTING = "starting"
     RUNNING = "running"
     RESTARTING = "restarting"
@@ -96,6 +98,7 @@ def spawn(
     To be called from the main thread only: the death signal follows the thread, not the process.
     """
     with log.open("ab") as output:
+        # We have no other thread that could hold a lock at the fork.
         return subprocess.Popen(
             command,
             env=dict(environment),
@@ -104,7 +107,7 @@ def spawn(
             stdout=output,
             stderr=subprocess.STDOUT,
             process_group=0,
-            preexec_fn=die_with_parent(death_signal, before_exec),
+            preexec_fn=die_with_parent(death_signal, before_exec),  # noqa: PLW1509
         )
 
 
@@ -179,12 +182,13 @@ class Child:
         self._wanted = asyncio.Event()
         self._wanted.set()
         self._wake = asyncio.Event()
-        self._stopping = False
         self._task: asyncio.Task[None] | None = None
 
     @property
     def pid(self) -> int | None:
-        return None if self._process is None else self._process.pid
+        """None while it does not run."""
+        process = self._process
+        return process.pid if process is not None and process.returncode is None else None
 
     async def start(self) -> None:
         """Start the program for the first time and wait until it is ready.
@@ -193,9 +197,8 @@ class Child:
             StartFailed: it ended, or was not ready in time. It is not tried again.
         """
         rotate(self.log)
-        self._spawn()
-        assert self._process is not None
-        end = asyncio.ensure_future(ended(self._process))
+        process = self._spawn()
+        end = asyncio.ensure_future(ended(process))
         ready = asyncio.ensure_future(_until(self.program.ready))
         try:
             async with asyncio.timeout(START_SECONDS):
@@ -208,22 +211,19 @@ class Child:
         finally:
             end.cancel()
             ready.cancel()
-        if self._process.poll() is not None:
+        code = process.poll()
+        if code is not None:
             await self._end_now()
-            raise StartFailed(
-                self.program.name, f"ended with {_describe(self._process.returncode)}"
-            )
+            raise StartFailed(self.program.name, f"ended with {_describe(code)}")
         self._set(Status.RUNNING)
-        self._task = asyncio.create_task(self._keep_running(), name=self.program.name)
+        self._task = asyncio.create_task(self._keep_running(process), name=self.program.name)
 
     async def stop(self) -> None:
         """End the program, with force when its grace is over, and do not start it again."""
-        self._stopping = True
-        self._wake.set()
-        await self._end_gently()
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+        await self._end_gently()
         self._set(Status.STOPPED)
 
     async def pause(self) -> None:
@@ -242,9 +242,9 @@ class Child:
             self.status = status
             self._changed()
 
-    def _spawn(self) -> None:
+    def _spawn(self) -> subprocess.Popen[bytes]:
         program = self.program
-        self._process = spawn(
+        process = self._process = spawn(
             program.command,
             environment=program.environment,
             log=self.log,
@@ -254,40 +254,36 @@ class Child:
         )
         self.started_at = time.time()
         self._changed()
+        return process
 
-    async def _keep_running(self) -> None:
+    async def _keep_running(self, process: subprocess.Popen[bytes]) -> None:
+        """Start the program again whenever it ends; `stop` cancels this."""
         pause = FIRST_PAUSE_SECONDS
-        while not self._stopping:
-            assert self._process is not None
+        while True:
             running_since = time.monotonic()
-            watch = asyncio.create_task(self._watch())
-            code = await ended(self._process)
-            watch.cancel()
+            watch = asyncio.create_task(self._watch(process))
+            try:
+                code = await ended(process)
+            finally:
+                watch.cancel()
             await self._end_now()
-            if self._stopping:
-                return
-            if not self._wanted.is_set():
-                self._set(Status.PAUSED)
-                await self._wanted.wait()
+            if time.monotonic() - running_since >= HEALTHY_AFTER_SECONDS:
                 pause = FIRST_PAUSE_SECONDS
-            else:
-                if time.monotonic() - running_since >= HEALTHY_AFTER_SECONDS:
-                    pause = FIRST_PAUSE_SECONDS
+            if self._wanted.is_set():
                 self._note(f"ended with {_describe(code)}; starts again in {pause:.1f} s")
                 self._set(Status.RESTARTING)
                 await self._sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
-                if not self._wanted.is_set():
-                    self._set(Status.PAUSED)
-                    await self._wanted.wait()
-            if self._stopping:
-                return
+            if not self._wanted.is_set():
+                self._set(Status.PAUSED)
+                await self._wanted.wait()
+                pause = FIRST_PAUSE_SECONDS
             self.restarts += 1
             self._set(Status.STARTING)
             rotate(self.log)
-            self._spawn()
+            process = self._spawn()
 
-    async def _watch(self) -> None:
+    async def _watch(self, process: subprocess.Popen[bytes]) -> None:
         """Say when the program answers again; kill it when it stops answering."""
         if self.status is not Status.RUNNING:
             with contextlib.suppress(TimeoutError):
@@ -299,8 +295,7 @@ class Child:
             await asyncio.sleep(LIVENESS_SECONDS)
             misses = 0 if await self.program.alive() else misses + 1
         self._note(f"did not answer {LIVENESS_MISSES} times and is killed")
-        if self.pid is not None:
-            kill_group(self.pid)
+        kill_group(process.pid)
 
     async def _sleep(self, seconds: float) -> None:
         """Pause before a restart; a stop or resume cuts it short."""
@@ -311,9 +306,7 @@ class Child:
 
     async def _end_gently(self) -> None:
         process = self._process
-        if process is None:
-            return
-        if process.poll() is None:
+        if process is not None and process.poll() is None:
             with contextlib.suppress(ProcessLookupError):
                 process.send_signal(self.program.stop_signal)
             try:

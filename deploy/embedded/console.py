@@ -15,8 +15,11 @@ _WARNINGS = frozenset({"warning", "warn", "error", "critical", "fatal", "panic"}
 _PLAIN_WARNING = re.compile(
     r"\[(WRN|ERR|FTL)\]|\b(FATAL|PANIC):|^Traceback|^supervisor:|^\w+Error: "
 )
-# PostgreSQL says this of our own probes and of clients that are cut at its end.
-_EXPECTED = re.compile(r"FATAL: +(the database system is|terminating connection due to admin)")
+# PostgreSQL says this of our own probes and of clients that are cut at its end; NATS of passwords
+# that are random and kept in files that only their owner reads.
+_EXPECTED = re.compile(
+    r"FATAL: +(the database system is|terminating connection due to admin)|Plaintext passwords"
+)
 _COLOURS = (36, 32, 33, 35, 34, 96, 92, 95)
 _RED, _RESET = "\x1b[31m", "\x1b[0m"
 
@@ -70,7 +73,8 @@ class Console:
             return
         text = f"{name:<20} {readable(line)}"
         if self.colour:
-            text = f"\x1b[{_COLOURS[sum(name.encode()) % len(_COLOURS)]}m{name:<20}{_RESET} {readable(line)}"
+            colour = _COLOURS[sum(name.encode()) % len(_COLOURS)]
+            text = f"\x1b[{colour}m{name:<20}{_RESET} {readable(line)}"
         print(text, flush=True)
 
 

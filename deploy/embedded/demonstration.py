@@ -58,9 +58,11 @@ def accounts(state: StateDirectory) -> list[str]:
         return []
     demo: dict[str, Any] = json.loads(state.demo.read_text())
     lines = ["", "Demo accounts:"]
-    for account in demo.get("accounts", []):
-        if isinstance(account, dict):
-            lines.append("  " + "  ".join(str(value) for value in account.values()))
+    lines.extend(
+        "  " + "  ".join(str(value) for value in account.values())
+        for account in demo.get("accounts", [])
+        if isinstance(account, dict)
+    )
     return [*lines, f"Their credentials are in {state.demo}.", ""]
 
 

@@ -57,6 +57,11 @@ _PROBLEMS: Final = {
 }
 _OUTAGES: Final = (502, 503, 504)
 
+_ANONYMOUS: Final = {
+    "handler": "headers",
+    "response": {"delete": ["Server", "Via"], "deferred": True},
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Edge:
@@ -104,7 +109,7 @@ class Edge:
     def _configuration(self) -> dict[str, Any]:
         return {
             "admin": {"disabled": True, "config": {"persist": False}},
-            "logging": {"logs": {"default": {"level": "WARN", "encoder": {"format": "json"}}}},
+            "logging": {"logs": {"default": {"level": "WARN", "exclude": ["admin"]}}},
             "storage": {"module": "file_system", "root": str(self.directory / "storage")},
             "apps": {
                 "http": {
@@ -131,7 +136,7 @@ class Edge:
         return [
             {
                 "handle": [
-                    {"handler": "headers", "response": {"delete": ["Server"], "deferred": True}},
+                    _ANONYMOUS,
                     {"handler": "request_body", "max_size": BODY_LIMIT_BYTES},
                 ]
             },
@@ -252,7 +257,7 @@ def _error_routes() -> list[dict[str, Any]]:
         for status, (code, title) in _PROBLEMS.items()
     ]
     other = _problem("{http.error.status_code}", "refused", "{http.error.status_text}", retry=False)
-    return [*known, {"handle": [other]}]
+    return [{"handle": [_ANONYMOUS]}, *known, {"handle": [other]}]
 
 
 def _problem(status: str, code: str, title: str, *, retry: bool) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Where an embedded platform keeps its things: files, ports and generated secrets.
 
-Everything lives below one state directory, so two platforms on one machine need only two directories
-and two base ports, and removing the directory removes the platform.
+Everything lives below one state directory, so two platforms on one machine need only two
+directories and two base ports, and removing the directory removes the platform.
 """
 
 import base64
@@ -124,8 +124,8 @@ class StateDirectory:
                 running = self.read_state()
                 pid = running.get("supervisor", {}).get("pid", "unknown")
                 raise CannotStart(
-                    f"Renkei already runs in {self.root} (pid {pid}, {running.get('url', 'starting')}). "
-                    "Stop it with `./run stop`."
+                    f"Renkei already runs in {self.root}: {running.get('url', 'starting')}, "
+                    f"process {pid}. Stop it with `./run stop`."
                 ) from error
             yield
 

@@ -98,9 +98,7 @@ class Postgres:
         if _needs_nobody() and not self.data.is_symlink():
             place = copy_for_nobody(_site_packages(), (_PROGRAMS, f"{_PACKAGE}.libs"))
             self.data.symlink_to(place / "data")
-        descriptor, password_file = tempfile.mkstemp(
-            dir="/dev/shm" if Path("/dev/shm").is_dir() else None
-        )
+        descriptor, password_file = tempfile.mkstemp()
         try:
             with os.fdopen(descriptor, "w") as file:
                 file.write(self.password)

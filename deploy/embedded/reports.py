@@ -16,8 +16,8 @@ async def status(state: StateDirectory) -> dict[str, Any]:
     """Describe a platform and probe each of its processes.
 
     Returns:
-        `running`, `phase`, `url` and `processes`, each of these with `name`, `pid`, `address`, `status`,
-        `healthy`, `restarts` and `memory_bytes`.
+        `running`, `phase`, `url` and `processes`, each of these with `name`, `pid`, `address`,
+        `status`, `healthy`, `restarts` and `memory_bytes`.
     """
     written = state.read_state()
     if not state.is_locked():
@@ -40,18 +40,18 @@ def table(report: dict[str, Any]) -> str:
     lines = [f"{report['phase']}  {report['url']}", ""]
     form = "{:<24} {:>8}  {:<16} {:<11} {:<8} {:>8} {:>9}"
     lines.append(form.format("name", "pid", "address", "status", "healthy", "restarts", "memory"))
-    for process in report["processes"]:
-        lines.append(
-            form.format(
-                process["name"],
-                process["pid"] or "-",
-                process["address"],
-                process["status"],
-                "yes" if process["healthy"] else "no",
-                process["restarts"],
-                f"{process['memory_bytes'] / 2**20:.0f} MiB",
-            )
+    lines.extend(
+        form.format(
+            process["name"],
+            process["pid"] or "-",
+            process["address"],
+            process["status"],
+            "yes" if process["healthy"] else "no",
+            process["restarts"],
+            f"{process['memory_bytes'] / 2**20:.0f} MiB",
         )
+        for process in report["processes"]
+    )
     total = sum(process["memory_bytes"] for process in report["processes"])
     return "\n".join([*lines, "", f"{total / 2**20:.0f} MiB in all"])
 

@@ -139,7 +139,7 @@ class Supervisor:
 async def end_leftovers(state: StateDirectory) -> None:
     """End what an earlier supervisor of this directory left, if it was killed.
 
-    Its children were signalled by the kernel and are on their way out; one that does not go is killed.
+    Its children were signalled by the kernel and are on their way out; what does not go is killed.
     """
     leftovers = [
         entry["pid"]
@@ -147,10 +147,18 @@ async def end_leftovers(state: StateDirectory) -> None:
         if entry["pid"] and _is_same(entry["pid"], entry["started_at"])
     ]
     deadline = time.monotonic() + _LEFTOVER_SECONDS
-    while any(map(psutil.pid_exists, leftovers)) and time.monotonic() < deadline:
+    while any(map(is_running, leftovers)) and time.monotonic() < deadline:
         await asyncio.sleep(0.05)
-    for pid in filter(psutil.pid_exists, leftovers):
+    for pid in filter(is_running, leftovers):
         kill_group(pid)
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process runs; one that has ended and waits to be noticed does not."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _is_same(pid: int, started_at: float) -> bool:

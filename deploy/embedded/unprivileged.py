@@ -1,8 +1,8 @@
 """How a child process is tied to its parent, and how PostgreSQL runs when we are root.
 
-PostgreSQL refuses root. A user namespace in which root is an ordinary user costs nothing and needs no
-other files; where the kernel or a container forbids it, PostgreSQL runs as `nobody` from a copy that
-`nobody` can reach.
+PostgreSQL refuses root. A user namespace in which root is an ordinary user costs nothing and needs
+no other files; where the kernel or a container forbids it, PostgreSQL runs as `nobody` from a copy
+that `nobody` can reach.
 """
 
 import ctypes
