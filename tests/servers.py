@@ -144,7 +144,7 @@ def _start_host(place: Path) -> Servers:
         shutil.rmtree(leftover)
     (place / "servers.json").unlink(missing_ok=True)
     with (place / "host.log").open("ab") as log:
-        host = subprocess.Popen(  # noqa: S603 - our own program
+        host = subprocess.Popen(
             [sys.executable, "-m", "tests.servers", str(place)],
             cwd=REPOSITORY,
             env=os.environ | {"PYTHONPATH": str(REPOSITORY)},

@@ -45,15 +45,15 @@ _REPEATABLE: Final = [
     {"method": ["POST"], "header": {"Idempotency-Key": ["*"]}},
 ]
 
+# Same codes and titles as the services use, where they have them (shared/http/problems.py).
 _PROBLEMS: Final = {
-    400: ("bad_request", "Bad request"),
-    404: ("not_found", "Not found"),
-    405: ("method_not_allowed", "Method not allowed"),
-    413: ("body_too_large", "Body too large"),
-    500: ("internal_error", "Internal error"),
-    502: ("service_unreachable", "Service unreachable"),
-    503: ("service_unavailable", "Service unavailable"),
-    504: ("service_timeout", "Service did not answer in time"),
+    400: ("malformed-request", "The request cannot be read"),
+    404: ("not-found", "There is nothing at this address"),
+    405: ("method-not-allowed", "The address does not know this method"),
+    413: ("too-large", "The request is too large"),
+    502: ("unavailable", "The service broke the connection"),
+    503: ("unavailable", "The service cannot be reached"),
+    504: ("unavailable", "The service did not answer in time"),
 }
 _OUTAGES: Final = (502, 503, 504)
 
@@ -256,12 +256,27 @@ def _error_routes() -> list[dict[str, Any]]:
         }
         for status, (code, title) in _PROBLEMS.items()
     ]
-    other = _problem("{http.error.status_code}", "refused", "{http.error.status_text}", retry=False)
-    return [{"handle": [_ANONYMOUS]}, *known, {"handle": [other]}]
+    other = _problem("{http.error.status_code}", "refused", "The request is refused", retry=False)
+    return [
+        {"handle": [_ANONYMOUS, {"handler": "vars", "instance": "/"}]},
+        {
+            # Only a path that means the same inside a JSON string is repeated in one.
+            "match": [{"path_regexp": {"pattern": "^[A-Za-z0-9/._~:@-]*$"}}],
+            "handle": [{"handler": "vars", "instance": "{http.request.orig_uri.path}"}],
+        },
+        *known,
+        {"handle": [other]},
+    ]
 
 
 def _problem(status: str, code: str, title: str, *, retry: bool) -> dict[str, Any]:
-    problem = {"type": "about:blank", "title": title, "status": "STATUS", "code": code}
+    problem = {
+        "type": f"/problems/{code}",
+        "title": title,
+        "status": "STATUS",
+        "detail": f"{title}.",
+        "instance": "{http.vars.instance}",
+    }
     return {
         "handler": "static_response",
         "status_code": status,
