@@ -1,0 +1,240 @@
+"""`renkei`: the operator's command. Exits with 0 if all is well, 1 if not, 2 on wrong usage."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from deploy.operations.services import SERVICES, all_services, service
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, rich_markup_mode=None)
+dead_letters_app = typer.Typer(no_args_is_help=False, help="Events that a consumer gave up.")
+app.add_typer(dead_letters_app, name="dead-letters")
+
+ServiceName = Annotated[str, typer.Argument(metavar="SERVICE", help=", ".join(SERVICES))]
+
+
+def run(work: Coroutine[Any, Any, int]) -> None:
+    raise typer.Exit(asyncio.run(work))
+
+
+def known(name: str) -> str:
+    if name not in SERVICES:
+        raise typer.BadParameter(f"{name!r} is none of {', '.join(SERVICES)}")
+    return name
+
+
+@app.command()
+def migrate() -> None:
+    """Bring every service's database to the form that this release needs."""
+    from deploy.operations.migrating import migrate as upgrade  # noqa: PLC0415
+
+    for name in SERVICES:
+        upgrade(name)
+
+
+@app.command()
+def init(
+    member_file: Annotated[
+        Path, typer.Option(help="JSON: slug, kind, name, …, member_since, administrator")
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Open the network: its host, the host's first administrator and client.
+
+    The client's secret is printed now and never again.
+    """
+    from deploy.operations.opening import open_from_file  # noqa: PLC0415
+
+    run(open_from_file(member_file, as_json=as_json))
+
+
+@app.command()
+def dump(name: ServiceName) -> None:
+    """Print everything that a service knows, as sorted JSON."""
+    from deploy.operations.dumping import canonical  # noqa: PLC0415
+    from deploy.operations.dumping import dump as picture  # noqa: PLC0415
+
+    async def work() -> int:
+        print(canonical(await picture(service(known(name)))))
+        return 0
+
+    run(work())
+
+
+@app.command()
+def reconcile(
+    repair: Annotated[bool, typer.Option(help="Publish again what is missing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Compare outboxes, streams and consumers; name the gaps. Exit code 1 if there are any."""
+    run(_reconcile(repair=repair, as_json=as_json))
+
+
+async def _reconcile(*, repair: bool, as_json: bool) -> int:
+    from dataclasses import asdict  # noqa: PLC0415
+
+    from deploy.operations.reconciling import publish_again  # noqa: PLC0415
+    from deploy.operations.reconciling import reconcile as compare  # noqa: PLC0415
+    from shared.messaging.broker import connected  # noqa: PLC0415
+
+    services = all_services()
+    async with connected(services[0].settings, name="renkei-reconcile") as nats:
+        reports = [await compare(found, services, nats) for found in services]
+        if as_json:
+            print(json.dumps([asdict(report) for report in reports], default=str, indent=1))
+        else:
+            _show(reports)
+        gaps = [(report.service, gap) for report in reports for gap in report.gaps]
+        if repair:
+            for found in services:
+                missing = [
+                    event
+                    for name, gap in gaps
+                    if name == found.name and gap.what != "unknown to the service"
+                    for event in gap.events
+                ]
+                if missing:
+                    count = await publish_again(found, missing, nats)
+                    print(f"{found.name}: published {count} events again", file=sys.stderr)
+    return 1 if gaps else 0
+
+
+def _show(reports: list[Any]) -> None:
+    table = Table("service", "sent", "waiting", "on the stream", "consumer", "behind", "dead")
+    for report in reports:
+        table.add_row(report.service, str(report.logged), str(report.waiting), str(report.streamed))
+        for consumer in report.consumers:
+            table.add_row(
+                "", "", "", "", consumer.durable, str(consumer.behind), str(consumer.dead_letters)
+            )
+    console = Console()
+    console.print(table)
+    for report in reports:
+        for gap in report.gaps:
+            console.print(f"[red]{gap.where}: {len(gap.events)} events {gap.what}[/red]")
+            for event in gap.events[:20]:
+                console.print(f"  {event}")
+
+
+@app.command()
+def replay(name: ServiceName) -> None:
+    """Empty the read models of a service and fill them again from the streams."""
+    from deploy.operations.replaying import replay as rebuild  # noqa: PLC0415
+    from shared.messaging.broker import connected  # noqa: PLC0415
+
+    async def work() -> int:
+        found = service(known(name))
+        async with connected(found.settings, name="renkei-replay") as nats:
+            for table, rows in (await rebuild(found, nats)).items():
+                print(f"{table}: {rows} rows")
+        return 0
+
+    run(work())
+
+
+@dead_letters_app.callback(invoke_without_command=True)
+def dead_letters(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        list_dead_letters()
+
+
+@dead_letters_app.command("list")
+def list_dead_letters() -> None:
+    """Show what waits. Exit code 1 if anything does."""
+    from deploy.operations.dead_letters import waiting  # noqa: PLC0415
+
+    async def work() -> int:
+        table = Table("service", "number", "consumer", "subject", "failed", "attempts", "reason")
+        for found in all_services():
+            async with found.database() as (_, sessions), sessions() as session:
+                for letter in await waiting(session):
+                    table.add_row(
+                        found.name,
+                        str(letter.id),
+                        letter.consumer,
+                        letter.subject,
+                        f"{letter.failed_at:%Y-%m-%d %H:%M:%S}",
+                        str(letter.attempts),
+                        letter.reason[:200],
+                    )
+        Console().print(table)
+        return 1 if table.row_count else 0
+
+    run(work())
+
+
+@dead_letters_app.command("retry")
+def retry_dead_letter(name: ServiceName, number: int) -> None:
+    """Handle an event once more."""
+    _settle(name, number, "retry")
+
+
+@dead_letters_app.command("drop")
+def drop_dead_letter(name: ServiceName, number: int) -> None:
+    """Let an event go; its letter stays as history."""
+    _settle(name, number, "drop")
+
+
+def _settle(name: str, number: int, how: str) -> None:
+    from deploy.operations import dead_letters as letters  # noqa: PLC0415
+
+    async def work() -> int:
+        try:
+            await (letters.retry if how == "retry" else letters.drop)(service(known(name)), number)
+        except Exception as error:
+            print(f"{type(error).__name__}: {error}", file=sys.stderr)
+            return 1
+        return 0
+
+    run(work())
+
+
+@app.command()
+def doctor() -> None:
+    """Look for what is not right. Exit code 1 if something is broken."""
+    from deploy.operations.doctor import examine  # noqa: PLC0415
+    from shared.messaging.broker import connected  # noqa: PLC0415
+
+    async def work() -> int:
+        services = all_services()
+        marks = {"ok": "[green]ok[/green]", "warning": "[yellow]!![/yellow]"}
+        broken = 0
+        console = Console()
+        async with connected(services[0].settings, name="renkei-doctor") as nats:
+            monitor = os.environ.get("RENKEI_NATS_MONITOR_URL")
+            async for finding in examine(services, nats, monitor):
+                broken += finding.verdict == "error"
+                mark = marks.get(finding.verdict, "[red]no[/red]")
+                console.print(f"{mark}  {finding.what}: {finding.detail}")
+        return 1 if broken else 0
+
+    run(work())
+
+
+@app.command()
+def catalogue(
+    check: Annotated[bool, typer.Option(help="Write nothing; say what is out of date.")] = False,
+) -> None:
+    """Write the event catalogue, AsyncAPI and OpenAPI documents into `docs/`."""
+    from deploy.catalogue import write_documents  # noqa: PLC0415
+
+    stale = write_documents(check=check)
+    for path in stale:
+        print(f"{'out of date' if check else 'written'}: {path}")
+    raise typer.Exit(1 if check and stale else 0)
+
+
+def main() -> None:
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,34 @@
+"""The first start: who hosts the network."""
+
+import json
+import sys
+from pathlib import Path
+
+from deploy.operations.services import service
+from shared.clock import utc_now
+
+
+async def open_from_file(path: Path, *, as_json: bool) -> int:
+    """Open the network as a file says, and print the secret of the host's first client."""
+    from services.members.use_cases import open_network  # noqa: PLC0415
+
+    host = open_network.HostFields.model_validate_json(path.read_text(encoding="utf-8")  # noqa: ASYNC240 -- a small local file)
+    async with service("members").database() as (_, sessions):
+        try:
+            async with sessions.begin() as session:
+                opened = await open_network.open_network(session, host=host, now=utc_now())
+        except open_network.NetworkAlreadyOpen as refusal:
+            print(refusal.detail, file=sys.stderr)
+            return 1
+    facts = {
+        "member": opened.member,
+        "administrator": str(opened.administrator_id),
+        "client_id": opened.client_id,
+        "client_secret": opened.client_secret,
+    }
+    if as_json:
+        print(json.dumps(facts))
+    else:
+        print("\n".join(f"{name}: {value}" for name, value in facts.items()))
+        print("The secret is not shown again.")
+    return 0

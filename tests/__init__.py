@@ -1,0 +1,1 @@
+"""Tests: rules without a database, everything else against real PostgreSQL and NATS."""

@@ -1,0 +1,86 @@
+"""Fixtures for every test: databases of each service, made once and emptied after each test."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+
+import pytest
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool
+
+from shared.database import Sessions, sessions_of
+from tests.servers import Servers, create_database, servers
+
+__all__ = ["servers"]
+
+
+@dataclass(frozen=True)
+class Database:
+    """A migrated database of one service."""
+
+    service: str
+    url: str
+    engine: AsyncEngine
+    sessions: Sessions
+
+
+DatabaseOf = Callable[[str], Awaitable[Database]]
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> tuple[str, dict[str, bool]]:
+    return "asyncio", {"use_uvloop": True}
+
+
+@pytest.fixture(scope="session")
+async def all_databases(servers: Servers) -> AsyncIterator[DatabaseOf]:  # noqa: F811
+    """Make the database of a service when a test first asks for it."""
+    made: dict[str, Database] = {}
+
+    async def database_of(service: str) -> Database:
+        if service not in made:
+            url = await create_database(servers, None)
+            engine = create_async_engine(url, poolclass=AsyncAdaptedQueuePool, pool_size=20)
+            async with engine.begin() as connection:
+                await connection.run_sync(upgrade, service)
+            made[service] = Database(service, url, engine, sessions_of(engine))
+        return made[service]
+
+    yield database_of
+    for database in made.values():
+        await database.engine.dispose()
+
+
+def upgrade(connection: Connection, service: str) -> None:
+    """Bring the database of a service to its newest form."""
+    config = Config("alembic.ini", ini_section=service)
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+@pytest.fixture
+async def database_of(all_databases: DatabaseOf) -> AsyncIterator[DatabaseOf]:
+    """`await database_of("members")`: that service's database, empty."""
+    used: dict[str, Database] = {}
+
+    async def empty_database_of(service: str) -> Database:
+        used[service] = await all_databases(service)
+        return used[service]
+
+    yield empty_database_of
+    for database in used.values():
+        await empty(database)
+
+
+async def empty(database: Database) -> None:
+    async with database.engine.begin() as connection:
+        names = await connection.scalars(
+            text(
+                "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+                " AND relkind IN ('r', 'p') AND NOT relispartition"
+                " AND relname <> 'alembic_version'"
+            )
+        )
+        await connection.execute(text(f"TRUNCATE {', '.join(names)} RESTART IDENTITY CASCADE"))
