@@ -89,15 +89,24 @@ def web_application(
         },
         middleware=[Middleware(Observing, settings=settings)],
     )
-    app.router.route_class = Route
     app.state.settings = settings
     app.state.health = Health(f"{service}-web")
     add_problem_handlers(app)
     app.include_router(health_router(app.state.health))
     for router in routers:
-        router.route_class = Route
+        ensure_transactional(router)
         app.include_router(router)
     return app
+
+
+def ensure_transactional(router: APIRouter) -> None:
+    """Refuse to start with a route that would run outside a transaction.
+
+    A router gives its class of routes to those that are added later, so it cannot be set here.
+    """
+    for route in router.routes:
+        if not isinstance(route, Route):
+            raise TypeError(f"Make the router of {route!r} with `APIRouter(route_class=Route)`.")
 
 
 async def wake_relay(service: str, settings: Settings, health: Health) -> None:
