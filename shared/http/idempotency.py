@@ -6,7 +6,7 @@ not be read (401, 422) and faults (5xx) are not remembered: sending them again t
 
 The answer is written in the transaction of the effect, so there is no moment in which one exists
 without the other. What says "at work" is an advisory lock that ends with that transaction, also
-when the process or the database dies.
+when the process or the database dies. An answer that shows a secret is kept sealed.
 Source: IETF draft-ietf-httpapi-idempotency-key-header.
 """
 
@@ -18,9 +18,12 @@ from fastapi import Depends, Header, Request, Response
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
 
+from shared.actor import Actor
 from shared.http.identity import CurrentActor
 from shared.messaging.tables import RememberedAnswer
 from shared.refusals import Conflict, Invalid
+from shared.sealing import Seals
+from shared.settings import Settings
 from shared.telemetry import IDEMPOTENCY_REPLAYS
 
 KEPT_HEADERS: Final = ("content-type", "location", "etag")
@@ -52,20 +55,45 @@ class Remembering:
     key: str
     fingerprint: bytes
     before_effects: AsyncSessionTransaction
+    seals: Seals | None
+
+    @property
+    def place(self) -> str:
+        """What a sealed answer is bound to."""
+        return place_of(self.scope, self.key)
+
+
+def place_of(scope: str, key: str) -> str:
+    return f"remembered_answer {scope} {key}"
+
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        min_length=1,
+        max_length=200,
+        pattern=r"^[\x21-\x7e]+$",
+        description="Makes it safe to send the request again: one effect, the same answer.",
+    ),
+]
 
 
 async def idempotent(
-    request: Request,
-    actor: CurrentActor,
-    idempotency_key: Annotated[
-        str | None,
-        Header(
-            min_length=1,
-            max_length=200,
-            pattern=r"^[\x21-\x7e]+$",
-            description="Makes it safe to send the request again: one effect, the same answer.",
-        ),
-    ] = None,
+    request: Request, actor: CurrentActor, idempotency_key: IdempotencyKey = None
+) -> None:
+    await answer_again(request, actor, idempotency_key, seals=None)
+
+
+async def idempotent_secret(
+    request: Request, actor: CurrentActor, idempotency_key: IdempotencyKey = None
+) -> None:
+    settings: Settings = request.app.state.settings
+    seals = Seals.read(settings.master_keys.get_secret_value())
+    await answer_again(request, actor, idempotency_key, seals=seals)
+
+
+async def answer_again(
+    request: Request, actor: Actor, idempotency_key: str | None, *, seals: Seals | None
 ) -> None:
     """Answer again what was answered before; else note that the answer must be remembered.
 
@@ -92,14 +120,17 @@ async def idempotent(
     )
     if known is None:
         request.state.remembering = Remembering(
-            scope, idempotency_key, fingerprint, await session.begin_nested()
+            scope, idempotency_key, fingerprint, await session.begin_nested(), seals
         )
         return
     if known.fingerprint != fingerprint:
         raise KeyReused("Use a new key for a new request.")
     IDEMPOTENCY_REPLAYS.inc()
     headers: dict[str, Any] = {**known.headers, "Idempotency-Replayed": "true"}
-    raise Replay(Response(known.body, known.status, headers))
+    body = known.body
+    if seals is not None:
+        body = seals.open(body.decode(), place=place_of(scope, idempotency_key))
+    raise Replay(Response(body, known.status, headers))
 
 
 async def remember(
@@ -108,6 +139,9 @@ async def remember(
     """Keep the answer, in the transaction of its effect."""
     if remembering is None:
         return
+    body = bytes(response.body)
+    if remembering.seals is not None:
+        body = remembering.seals.seal(body, place=remembering.place).encode()
     session.add(
         RememberedAnswer(
             scope=remembering.scope,
@@ -117,10 +151,13 @@ async def remember(
             headers={
                 name: response.headers[name] for name in KEPT_HEADERS if name in response.headers
             },
-            body=bytes(response.body),
+            body=body,
         )
     )
 
 
 Idempotent = Depends(idempotent)
 """For the `dependencies` of every route that answers POST."""
+
+IdempotentSecret = Depends(idempotent_secret)
+"""The same for a route whose answer shows a secret: it is remembered, but not in clear."""
