@@ -128,3 +128,11 @@ class Output(BaseModel):
     """Base of every representation."""
 
     model_config = ConfigDict(from_attributes=True, frozen=True)
+
+
+OMITTED: Any = Field(default_factory=lambda: None)
+"""Default of each field of a PATCH body, as in `name: Line = OMITTED`.
+
+The client may leave the field out, and only then is it empty; null is refused unless the type
+allows it. `model_dump(exclude_unset=True)` gives what the client wants to change.
+"""
