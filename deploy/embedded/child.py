@@ -89,23 +89,25 @@ def spawn(
     *,
     environment: Mapping[str, str],
     log: Path,
+    output: Path | None = None,
     death_signal: signal.Signals = signal.SIGTERM,
     before_exec: BeforeExec | None = None,
     directory: Path = REPOSITORY,
 ) -> subprocess.Popen[bytes]:
     """Start a process that leads its own group, dies with us and writes to its log.
 
-    To be called from the main thread only: the death signal follows the thread, not the process.
+    Standard output goes to `output` if that is given. To be called from the main thread only: the
+    death signal follows the thread, not the process.
     """
-    with log.open("ab") as output:
+    with log.open("ab") as errors, (output or log).open("ab") as printed:
         # We have no other thread that could hold a lock at the fork.
         return subprocess.Popen(
             command,
             env=dict(environment),
             cwd=directory,
             stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
+            stdout=printed,
+            stderr=errors,
             process_group=0,
             preexec_fn=die_with_parent(death_signal, before_exec),  # noqa: PLW1509
         )
@@ -142,10 +144,13 @@ async def run_to_end(
     *,
     environment: Mapping[str, str],
     log: Path,
+    output: Path | None = None,
     before_exec: BeforeExec | None = None,
 ) -> int:
     """Run a program that ends by itself; it is killed when we are cancelled."""
-    process = spawn(command, environment=environment, log=log, before_exec=before_exec)
+    process = spawn(
+        command, environment=environment, log=log, output=output, before_exec=before_exec
+    )
     try:
         return await ended(process)
     finally:

@@ -16,9 +16,10 @@ _PLAIN_WARNING = re.compile(
     r"\[(WRN|ERR|FTL)\]|\b(FATAL|PANIC):|^Traceback|^supervisor:|^\w+Error: "
 )
 # PostgreSQL says this of our own probes and of clients that are cut at its end; NATS of passwords
-# that are random and kept in files that only their owner reads.
+# that are random and kept in files that only their owner reads; Caddy when it is told to stop.
 _EXPECTED = re.compile(
-    r"FATAL: +(the database system is|terminating connection due to admin)|Plaintext passwords"
+    r"FATAL: +(the database system is|terminating connection due to admin)"
+    r"|Plaintext passwords|exiting; byeee"
 )
 _COLOURS = (36, 32, 33, 35, 34, 96, 92, 95)
 _RED, _RESET = "\x1b[31m", "\x1b[0m"
@@ -80,10 +81,12 @@ class Console:
 
 def concerns_a_person(line: str) -> bool:
     """Whether a log line is a warning or worse."""
+    if _EXPECTED.search(line):
+        return False
     entry = _entry(line)
     if entry is not None:
         return str(entry.get("level", "")).lower() in _WARNINGS
-    return bool(_PLAIN_WARNING.search(line)) and not _EXPECTED.search(line)
+    return bool(_PLAIN_WARNING.search(line))
 
 
 def readable(line: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from deploy.embedded.child import StartFailed, ended, run_to_end, spawn
 from deploy.embedded.console import Console
-from deploy.embedded.layout import REPOSITORY, StateDirectory, write_private
+from deploy.embedded.layout import REPOSITORY, StateDirectory
 from deploy.embedded.processes import Processes
 
 _HOST_MEMBER = REPOSITORY / "deploy" / "demo" / "host.json"
@@ -68,8 +68,10 @@ def accounts(state: StateDirectory) -> list[str]:
 
 async def _initialise(state: StateDirectory, processes: Processes) -> None:
     """Keep what `renkei init` prints: it does so only once."""
-    output = state.log("init")
+    # Under another name until it is complete, so that half an answer is not taken for one.
+    output = state.credentials.with_suffix(".new")
     output.unlink(missing_ok=True)
+    output.touch(mode=0o600)
     code = await run_to_end(
         (
             sys.executable,
@@ -81,13 +83,12 @@ async def _initialise(state: StateDirectory, processes: Processes) -> None:
             "--json",
         ),
         environment=processes.environments.of_operator(),
-        log=output,
+        log=state.log("init"),
+        output=output,
     )
-    printed = output.read_text()
     if code != 0:
         raise StartFailed("init", f"ended with exit code {code}")
-    write_private(state.credentials, printed[printed.index("{") :])
-    output.unlink()
+    output.replace(state.credentials)
 
 
 async def _run_shown(

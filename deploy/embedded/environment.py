@@ -52,6 +52,7 @@ class Environments:
         """Settings of the `renkei` command, which works on every service's database."""
         ours = {
             "NATS_URL": self.nats_url("operator"),
+            "NATS_MONITOR_URL": f"http://{HOST}:{self.ports.nats_monitor}",
             "ISSUER": self.issuer,
             "JWKS_URL": self.jwks_url,
             "MASTER_KEYS": self.secrets.master_keys,

@@ -1,5 +1,6 @@
 """The process table: every process of a platform, by name."""
 
+import signal
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -126,8 +127,10 @@ class Processes:
             environment=self.environments.of_service(place.service, port=port),
             address=f"{HOST}:{port}",
             stage=place.stage,
-            ready=http_probe(port, "/readyz"),
+            ready=http_probe(port, "/readyz", timeout_seconds=3),
             alive=http_probe(port, "/livez"),
+            # It is written to survive this, and nothing it hangs in can keep it alive.
+            death_signal=signal.SIGKILL,
         )
 
     def _demo_receiver(self) -> Program:
