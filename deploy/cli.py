@@ -51,9 +51,9 @@ def init(
 
     The client's secret is printed now and never again.
     """
-    from deploy.operations.opening import open_from_file  # noqa: PLC0415
+    from deploy.operations.opening import open_from_text  # noqa: PLC0415
 
-    run(open_from_file(member_file, as_json=as_json))
+    run(open_from_text(member_file.read_text(encoding="utf-8"), as_json=as_json))
 
 
 @app.command()

@@ -2,17 +2,16 @@
 
 import json
 import sys
-from pathlib import Path
 
 from deploy.operations.services import service
 from shared.clock import utc_now
 
 
-async def open_from_file(path: Path, *, as_json: bool) -> int:
-    """Open the network as a file says, and print the secret of the host's first client."""
+async def open_from_text(text: str, *, as_json: bool) -> int:
+    """Open the network as the JSON text says, and print the secret of the host's first client."""
     from services.members.use_cases import open_network  # noqa: PLC0415
 
-    host = open_network.HostFields.model_validate_json(path.read_text(encoding="utf-8")  # noqa: ASYNC240 -- a small local file)
+    host = open_network.HostFields.model_validate_json(text)
     async with service("members").database() as (_, sessions):
         try:
             async with sessions.begin() as session:

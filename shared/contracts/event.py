@@ -30,6 +30,8 @@ from shared.identifiers import new_id
 EVERYONE: Final = ("*",)
 """The audience of what every member of the network may learn."""
 
+OPTIONAL_ATTRIBUTES: Final = ("actor", "actormember", "traceparent")
+
 Audience = Annotated[
     tuple[str, ...],
     BeforeValidator(lambda value: tuple(value.split()) if isinstance(value, str) else value),
@@ -133,6 +135,11 @@ class Event(BaseModel, Generic[S]):
         """`evt.projects.milestone.<id>.completed.v1`."""
         _, entity, happened, revision = self.type.split(".")
         return f"evt.{self.publisher}.{entity}.{self.subject}.{happened}.{revision}"
+
+    def wire_form(self) -> bytes:
+        """The event as it goes out. An attribute without a value is left out; a state never is."""
+        absent = {name for name in OPTIONAL_ATTRIBUTES if getattr(self, name) is None}
+        return self.model_dump_json(exclude=absent).encode()
 
     @classmethod
     def nats_filter(cls) -> str:

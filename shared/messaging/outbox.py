@@ -30,7 +30,7 @@ def announce(session: AsyncSession, event: Event[Any]) -> None:
         EventTooLarge: the broker would never take it.
     """
     event = event.model_copy(update={"traceparent": current_traceparent()})
-    body = event.model_dump_json(exclude_none=True).encode()
+    body = event.wire_form()
     if len(body) > BODY_LIMIT_BYTES:
         raise EventTooLarge(f"{event.type} of {event.subject} has {len(body)} bytes")
     session.add(OutboxMessage(event_id=event.id, subject=event.nats_subject, body=body))
