@@ -11,7 +11,7 @@ from uuid import UUID
 
 from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel
-from sqlalchemy import Select, tuple_
+from sqlalchemy import Row, Select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -56,16 +56,34 @@ class Paging:
         Raises:
             CursorUnknown: the cursor was not made by this list.
         """
+        rows, cursor = await self.fetch_rows(session, query, *keys, descending=descending)
+        return [row[0] for row in rows], cursor
+
+    async def fetch_rows(
+        self,
+        session: AsyncSession,
+        query: Select[Any],
+        *keys: InstrumentedAttribute[Any],
+        descending: bool = False,
+    ) -> tuple[Sequence[Row[Any]], str | None]:
+        """Do the same for a query of entities and what belongs to each of them.
+
+        Returns:
+            The rows, whose first column is the entity that `keys` are of, and the cursor.
+
+        Raises:
+            CursorUnknown: the cursor was not made by this list.
+        """
         if self.cursor is not None:
             after = self._decode(self.cursor, keys)
             row = tuple_(*keys)
             query = query.where(row < after if descending else row > after)
         order = [key.desc() if descending else key.asc() for key in keys]
-        found = list(await session.scalars(query.order_by(*order).limit(self.limit + 1)))
+        found = list(await session.execute(query.order_by(*order).limit(self.limit + 1)))
         if len(found) <= self.limit:
             return found, None
         found = found[: self.limit]
-        return found, self._encode([getattr(found[-1], key.key) for key in keys])
+        return found, self._encode([getattr(found[-1][0], key.key) for key in keys])
 
     @staticmethod
     def _encode(values: Sequence[Any]) -> str:
