@@ -57,7 +57,7 @@ def documents() -> Iterator[tuple[Path, str]]:
         yield DOCS / "events" / "schemas" / f"{name}.json", as_text(schema_of(kind))
         sample = SAMPLES / f"{name}.json"
         if not sample.exists():
-            yield sample, as_text(json.loads(sample_of(kind).model_dump_json(exclude_none=True)))
+            yield sample, as_text(json.loads(sample_of(kind).wire_form()))
     yield DOCS / "asyncapi.json", as_text(asyncapi())
     yield DOCS / "openapi.json", as_text(openapi())
 
@@ -82,8 +82,8 @@ def sample_of(kind: type[Event[Any]]) -> Event[Any]:
     moment = datetime(2026, 4, 1, 0, 0, tzinfo=UTC)
     state = kind.state_type()
     event = kind.about(
-        state(
-            **{name: _example(name, field.annotation) for name, field in state.model_fields.items()}
+        state.model_validate(
+            {name: _example(name, field.annotation) for name, field in state.model_fields.items()}
         ),
         by=Actor(member="tokyo", client_id="tokyo-main"),
         at=moment,
@@ -157,11 +157,11 @@ def catalogue_page() -> str:
         "# Events",
         "",
         "Made from the code by `renkei catalogue`; do not edit. Every event is a CloudEvent 1.0 in",
-        "JSON. `data.state` holds the whole public state of the entity after the change,",
-        "`data.previous` the former values of what changed. Keep the newest `entityversion` of each",
-        "`subject`; events may arrive twice or out of order. `audience` lists the members that may",
-        "learn of it, or `*`. Schemas: `docs/events/schemas/`; one sample of each released form:",
-        "`docs/events/samples/`; AsyncAPI 3: `docs/asyncapi.json`.",
+        "JSON. `data.state` holds the whole public state of the entity after the change, and",
+        "`data.previous` the former values of what changed. Keep the newest `entityversion` of",
+        "each `subject`; events may arrive twice or out of order. `audience` lists the members",
+        "that may learn of it, or `*`. Schemas: `docs/events/schemas/`; one sample of each released",
+        "form: `docs/events/samples/`; AsyncAPI 3: `docs/asyncapi.json`.",
     ]
     for service in SERVICES:
         module = importlib.import_module(f"shared.contracts.{service}")
@@ -213,7 +213,7 @@ def asyncapi() -> dict[str, Any]:
         "info": {
             "title": f"{TITLE} events",
             "version": "1",
-            "description": "Facts that member cities may hear of, as CloudEvents on NATS JetStream.",
+            "description": "Facts that member cities may hear of: CloudEvents on NATS JetStream.",
         },
         "defaultContentType": "application/cloudevents+json",
         "channels": channels,
