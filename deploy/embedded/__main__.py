@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import os
-import shutil
 import signal
 import sys
 import time
@@ -126,9 +125,7 @@ def _reset(asked: argparse.Namespace, state: StateDirectory) -> int:
         return 0
     if not asked.yes and not _agrees(f"Remove everything in {state.root}? [y/N] "):
         return 1
-    if state.postgres.is_symlink():
-        shutil.rmtree(state.postgres.resolve().parent, ignore_errors=True)
-    shutil.rmtree(state.root)
+    state.remove()
     print("Removed.")
     return 0
 

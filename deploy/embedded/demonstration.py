@@ -1,7 +1,7 @@
 """Fills a platform with the demo through its public API, and tries it."""
 
-import asyncio
 import json
+import signal
 import subprocess
 import sys
 from typing import Any
@@ -10,6 +10,7 @@ from deploy.embedded.child import StartFailed, ended, run_to_end, spawn
 from deploy.embedded.console import Console
 from deploy.embedded.layout import REPOSITORY, StateDirectory
 from deploy.embedded.processes import Processes
+from deploy.embedded.unprivileged import die_with_parent
 
 _HOST_MEMBER = REPOSITORY / "deploy" / "demo" / "host.json"
 
@@ -102,11 +103,17 @@ async def _run_shown(
     command = (sys.executable, "-m", module, *arguments)
     environment = processes.environments.of_operator()
     if shown:
-        process = subprocess.Popen(command, env=environment, cwd=REPOSITORY)
+        # In our own process group, so that it may draw on the terminal and hears Ctrl-C.
+        process = subprocess.Popen(
+            command,
+            env=environment,
+            cwd=REPOSITORY,
+            preexec_fn=die_with_parent(signal.SIGTERM),  # noqa: PLW1509
+        )
     else:
         process = spawn(command, environment=environment, log=state.log(name))
     try:
-        code = await asyncio.shield(ended(process))
+        code = await ended(process)
     finally:
         if process.poll() is None:
             process.terminate()

@@ -10,6 +10,7 @@ import fcntl
 import json
 import os
 import secrets
+import shutil
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -109,6 +110,12 @@ class StateDirectory:
                 directory.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise CannotStart(f"Cannot write to {self.root}: {error.strerror}.") from error
+
+    def remove(self) -> None:
+        """Remove the platform with all its data."""
+        if self.postgres.is_symlink():
+            shutil.rmtree(self.postgres.resolve().parent, ignore_errors=True)
+        shutil.rmtree(self.root)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -231,6 +238,14 @@ def is_free(port: int) -> bool:
     return True
 
 
+def _is_still(path: Path, descriptor: int) -> bool:
+    """Whether an open file has not been removed meanwhile."""
+    try:
+        return path.stat().st_ino == os.fstat(descriptor).st_ino
+    except FileNotFoundError:
+        return False
+
+
 @contextmanager
 def reserved_base_port() -> Iterator[int]:
     """A base port with a whole block of free ports behind it.
@@ -247,6 +262,8 @@ def reserved_base_port() -> Iterator[int]:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
+                continue
+            if not _is_still(claim, file.fileno()):
                 continue
             if all(is_free(port) for port in range(base, base + PORTS_PER_PLATFORM)):
                 try:

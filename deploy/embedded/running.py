@@ -56,14 +56,18 @@ def run(request: Request) -> int:
         with ExitStack() as stack:
             state = request.state
             if request.check:
-                place = stack.enter_context(tempfile.TemporaryDirectory(prefix="renkei-check-"))
-                state = StateDirectory(Path(place))
+                state = StateDirectory(Path(tempfile.mkdtemp(prefix="renkei-check-")))
             base = request.base_port
             if base is None:
                 base = stack.enter_context(reserved_base_port())
             state.create()
-            stack.enter_context(state.locked())
-            return asyncio.run(_Run(request, state, Ports(base), console).run())
+            with state.locked():
+                code = asyncio.run(_Run(request, state, Ports(base), console).run())
+            if request.check and code == 1:
+                console.complain(f"Its files are kept in {state.root}.")
+            elif request.check:
+                state.remove()
+            return code
     except CannotStart as error:
         console.complain(str(error))
         return 1

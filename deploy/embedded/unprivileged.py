@@ -41,7 +41,7 @@ def die_with_parent(death_signal: signal.Signals, then: BeforeExec | None = None
             then()
         if sys.platform == "linux":
             _libc.prctl(_PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
-            if then is None and os.getppid() != parent:
+            if os.getppid() != parent:
                 os._exit(1)
 
     return prepare

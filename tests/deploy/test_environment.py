@@ -1,0 +1,62 @@
+"""Which settings reach which process."""
+
+import stat
+from pathlib import Path
+
+from deploy.embedded.environment import Environments
+from deploy.embedded.layout import Ports, Secrets
+
+
+def environments(tmp_path: Path, **caller: str) -> Environments:
+    return Environments(
+        ports=Ports(8400),
+        secrets=Secrets.load_or_create(tmp_path / "secrets.json"),
+        jwks_url="http://127.0.0.1:8410/oauth/jwks",
+        caller=caller,
+    )
+
+
+def test_a_service_is_told_its_own_database_and_name(tmp_path: Path) -> None:
+    told = environments(tmp_path).of_service("projects", port=8412)
+
+    assert told["RENKEI_DATABASE_URL"].startswith("postgresql+asyncpg://projects:")
+    assert told["RENKEI_DATABASE_URL"].endswith("@127.0.0.1:8401/renkei_projects")
+    assert told["RENKEI_NATS_URL"].startswith("nats://projects:")
+    assert told["RENKEI_LISTEN_PORT"] == "8412"
+    assert told["RENKEI_ISSUER"] == "http://127.0.0.1:8400"
+    assert "RENKEI_WEBHOOK_ALLOW_PRIVATE" not in told
+
+
+def test_the_callers_setting_wins_for_every_process(tmp_path: Path) -> None:
+    all_of_them = environments(tmp_path, RENKEI_LOG_LEVEL="debug", RENKEI_LOG_FORMAT="console")
+
+    for service in ("members", "projects", "notifications"):
+        told = all_of_them.of_service(service, port=1)
+        assert (told["RENKEI_LOG_LEVEL"], told["RENKEI_LOG_FORMAT"]) == ("debug", "console")
+
+
+def test_a_setting_for_one_service_reaches_no_other(tmp_path: Path) -> None:
+    proxied = environments(
+        tmp_path, RENKEI_NATS_URL="nats://all", RENKEI_PROJECTS_NATS_URL="nats://proxy"
+    )
+
+    assert proxied.of_service("projects", port=1)["RENKEI_NATS_URL"] == "nats://proxy"
+    assert proxied.of_service("members", port=1)["RENKEI_NATS_URL"] == "nats://all"
+    assert proxied.of_operator()["RENKEI_PROJECTS_NATS_URL"] == "nats://proxy"
+
+
+def test_what_concerns_the_platform_itself_reaches_no_service(tmp_path: Path) -> None:
+    told = environments(tmp_path, RENKEI_PORT="9000", HOME="/home/me").of_service("members", port=1)
+
+    assert "RENKEI_PORT" not in told
+    assert told["HOME"] == "/home/me"
+
+
+def test_secrets_are_kept_and_private(tmp_path: Path) -> None:
+    file = tmp_path / "secrets.json"
+
+    made, kept = Secrets.load_or_create(file), Secrets.load_or_create(file)
+
+    assert made == kept
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert len({*made.postgres.values(), *made.nats.values()}) == 9
