@@ -160,8 +160,8 @@ def catalogue_page() -> str:
         "JSON. `data.state` holds the whole public state of the entity after the change, and",
         "`data.previous` the former values of what changed. Keep the newest `entityversion` of",
         "each `subject`; events may arrive twice or out of order. `audience` lists the members",
-        "that may learn of it, or `*`. Schemas: `docs/events/schemas/`; one sample of each released",
-        "form: `docs/events/samples/`; AsyncAPI 3: `docs/asyncapi.json`.",
+        "that may learn of it, or `*`. Schemas: `docs/events/schemas/`; one sample of each",
+        "released form: `docs/events/samples/`; AsyncAPI 3: `docs/asyncapi.json`.",
     ]
     for service in SERVICES:
         module = importlib.import_module(f"shared.contracts.{service}")
