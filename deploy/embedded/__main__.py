@@ -29,7 +29,10 @@ _POLL_SECONDS = 0.05
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns its exit code."""
-    asked = _parser().parse_args(arguments)
+    asked, rest = _parser().parse_known_args(arguments)
+    if rest and asked.name != "renkei":
+        _parser().error(f"unrecognized arguments: {' '.join(rest)}")
+    asked.rest = rest
     state = StateDirectory(Path(asked.state).resolve())
     try:
         return int(asked.command(asked, state))
@@ -155,21 +158,20 @@ def _resume(asked: argparse.Namespace, state: StateDirectory) -> int:
 
 
 def _renkei(asked: argparse.Namespace, state: StateDirectory) -> int:
-    """Become the operator's command, with the environment of the platform that runs here."""
+    """Become the operator's command, with the environment of the platform here, if there is one."""
     written = state.read_state()
-    if "base_port" not in written:
-        raise CannotStart(f"No platform has been started in {state.root}.")
-    processes = Processes(
-        state=state,
-        ports=Ports(written["base_port"]),
-        secrets=Secrets.load_or_create(state.secrets),
-        options=Options(replicas=written["replicas"], separate=written["separate"]),
-        caller=dict(os.environ),
-    )
+    environment = dict(os.environ)
+    if "base_port" in written:
+        processes = Processes(
+            state=state,
+            ports=Ports(written["base_port"]),
+            secrets=Secrets.load_or_create(state.secrets),
+            options=Options(replicas=written["replicas"], separate=written["separate"]),
+            caller=environment,
+        )
+        environment = processes.environments.of_operator()
     os.execve(  # noqa: S606
-        sys.executable,
-        [sys.executable, "-m", "deploy.cli", *asked.arguments],
-        processes.environments.of_operator(),
+        sys.executable, [sys.executable, "-m", "deploy.cli", *asked.rest], environment
     )
 
 
@@ -232,8 +234,10 @@ def _parser() -> argparse.ArgumentParser:
         one = commands.add_parser(name, parents=[place], help=text)
         one.add_argument("process", metavar="NAME")
         one.set_defaults(command=command)
-    operator = commands.add_parser("renkei", parents=[place], help="the operator's command")
-    operator.add_argument("arguments", nargs=argparse.REMAINDER)
+    # Whatever is not ours is its own, `--help` too.
+    operator = commands.add_parser(
+        "renkei", parents=[place], help="the operator's command", add_help=False
+    )
     operator.set_defaults(command=_renkei)
     return parser
 

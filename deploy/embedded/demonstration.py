@@ -55,16 +55,13 @@ async def check(state: StateDirectory, processes: Processes) -> None:
 
 def accounts(state: StateDirectory) -> list[str]:
     """Lines that tell a person how to look at the demo."""
-    if not state.demo.exists():
-        return []
     demo: dict[str, Any] = json.loads(state.demo.read_text())
-    lines = ["", "Demo accounts:"]
-    lines.extend(
-        "  " + "  ".join(str(value) for value in account.values())
-        for account in demo.get("accounts", [])
-        if isinstance(account, dict)
-    )
-    return [*lines, f"Their credentials are in {state.demo}.", ""]
+    return [
+        f"  the API, to read and to try    {demo['url']}/",
+        f"  members with a client          {', '.join(demo['members'])}",
+        f"  their identifiers and secrets  {state.demo}",
+        "",
+    ]
 
 
 async def _initialise(state: StateDirectory, processes: Processes) -> None:
