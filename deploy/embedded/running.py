@@ -100,6 +100,8 @@ class _Run:
 
     async def run(self) -> int:
         await end_leftovers(self.state)
+        for pause in self.state.paused.iterdir():
+            pause.unlink()
         self.supervisor.listen_to_signals()
         self.supervisor.set_phase("starting")
         try:
