@@ -1,0 +1,155 @@
+"""Speaks to the public API the way the system of a city does, with that city's own client."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from httpx2 import AsyncClient, Limits, Response, TransportError
+
+AWAY: Final = frozenset({429, 502, 503, 504})
+PATIENCE_SECONDS: Final = 30.0
+NOT_YET_SECONDS: Final = 15.0
+POLL_SECONDS: Final = 0.05
+TOKEN_MARGIN_SECONDS: Final = 30.0
+CONNECTIONS: Final = 16
+
+
+class Refused(Exception):  # noqa: N818 -- named by what the caller meets
+    """The platform understood and said no."""
+
+    def __init__(self, response: Response) -> None:
+        self.status = response.status_code
+        try:
+            self.problem: dict[str, Any] = response.json()
+        except ValueError:
+            self.problem = {"detail": response.text[:300]}
+        request = response.request
+        super().__init__(f"{request.method} {request.url.path}: {self.status} {self.problem}")
+
+    @property
+    def code(self) -> str:
+        """Name of the broken rule, such as `member-not-active`."""
+        return str(self.problem.get("type", "")).removeprefix("/problems/")
+
+
+@asynccontextmanager
+async def connection(url: str) -> AsyncIterator[AsyncClient]:
+    """Connections to the platform, shared by all cities that this process speaks for."""
+    limits = Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
+    async with AsyncClient(base_url=url, timeout=30, limits=limits, trust_env=False) as http:
+        yield http
+
+
+class CityApi:
+    """One member's machine."""
+
+    def __init__(
+        self, http: AsyncClient, *, member: str, client_id: str, client_secret: str
+    ) -> None:
+        self.http = http
+        self.member = member
+        self.client_id = client_id
+        self._secret = client_secret
+        self._token = ""
+        self._token_ends_at = 0.0
+        self._asking = asyncio.Lock()
+
+    async def get(self, path: str, **query: Any) -> Any:
+        """Read one thing.
+
+        Raises:
+            Refused: it is not there for this member.
+        """
+        return _body(await self.send("GET", path, params=query))
+
+    async def all_of(self, path: str, **query: Any) -> list[Any]:
+        """Read a whole list, page by page."""
+        items: list[Any] = []
+        page = await self.get(path, limit=200, **query)
+        while True:
+            items += page["items"]
+            if page["next"] is None:
+                return items
+            page = await self.get(page["next"])
+
+    async def post(
+        self,
+        path: str,
+        body: Any = None,
+        *,
+        key: str,
+        version: int | None = None,
+        not_yet: Collection[str] = (),
+    ) -> Any:
+        """Do something once, however often it is asked for with the same key.
+
+        Args:
+            path: what to post to.
+            body: what to send.
+            key: names the deed; the same for every attempt, also after a restart.
+            version: of the thing that is changed, where it exists already.
+            not_yet: codes of refusals that end by themselves when news has spread. A refusal
+                belongs to its key for good, so each of these attempts has a key of its own.
+
+        Raises:
+            Refused: the platform said no.
+        """
+        deadline = time.monotonic() + NOT_YET_SECONDS
+        attempt = 1
+        while True:
+            headers = {"Idempotency-Key": key if attempt == 1 else f"{key}.{attempt}"}
+            if version is not None:
+                headers["If-Match"] = f'"{version}"'
+            try:
+                return _body(await self.send("POST", path, json=body, headers=headers))
+            except Refused as refused:
+                if refused.code not in not_yet or time.monotonic() > deadline:
+                    raise
+            attempt += 1
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def send(self, method: str, path: str, **request: Any) -> Response:
+        """Send a request as this member; a part that is away for the moment is waited for."""
+        headers = {**request.pop("headers", {}), "Authorization": f"Bearer {await self._bearer()}"}
+        return await _patiently(self.http, method, path, headers=headers, **request)
+
+    async def _bearer(self) -> str:
+        async with self._asking:
+            if time.monotonic() > self._token_ends_at:
+                answer = _body(
+                    await _patiently(
+                        self.http,
+                        "POST",
+                        "/oauth/token",
+                        data={"grant_type": "client_credentials"},
+                        auth=(self.client_id, self._secret),
+                    )
+                )
+                self._token = answer["access_token"]
+                lifetime = float(answer["expires_in"])
+                self._token_ends_at = time.monotonic() + lifetime - TOKEN_MARGIN_SECONDS
+            return self._token
+
+
+async def _patiently(http: AsyncClient, method: str, path: str, **request: Any) -> Response:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        pause = 0.2
+        try:
+            response = await http.request(method, path, **request)
+        except TransportError:
+            if time.monotonic() > deadline:
+                raise
+        else:
+            if response.status_code not in AWAY or time.monotonic() > deadline:
+                return response
+            pause = float(response.headers.get("Retry-After", pause))
+        await asyncio.sleep(pause)
+
+
+def _body(response: Response) -> Any:
+    if not response.is_success:
+        raise Refused(response)
+    return response.json() if response.content else None

@@ -1,0 +1,214 @@
+"""The demo's data, read from the files beside this module."""
+
+from datetime import date, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
+from shared.contracts.members import MemberKind, Role
+from shared.contracts.projects import ContributionStatus, MilestoneStatus, ParticipationRole
+
+T = TypeVar("T")
+
+PLACE: Final = Path(__file__).parent
+
+ROLE_NAMES: Final[dict[Role, tuple[str, str]]] = {
+    "administrator": ("Administrator", "管理担当"),
+    "coordinator": ("Coordinator", "調整担当"),
+    "contributor": ("Contributor", "実務担当"),
+}
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class City(_Record):
+    """A member besides the host. `language` is what its officials read."""
+
+    slug: str
+    kind: MemberKind
+    name: dict[str, str]
+    local_name: str | None
+    country: str
+    time_zone: str
+    latitude: float
+    longitude: float
+    language: str
+
+    def facts(self) -> dict[str, Any]:
+        """What the network keeps of it."""
+        return self.model_dump(mode="json", exclude={"language"})
+
+
+class Host(_Record):
+    """The member that opens the network; `renkei init` reads the same file."""
+
+    slug: str
+    kind: MemberKind
+    name: dict[str, str]
+    local_name: str | None
+    country: str
+    time_zone: str
+    latitude: float
+    longitude: float
+    member_since: date
+    administrator: dict[str, Any]
+
+
+class Belonging(_Record):
+    """When a city belonged to the network."""
+
+    member: str
+    since: date
+    until: date | None = None
+
+
+class Project(_Record):
+    """A joint project as it is known publicly."""
+
+    slug: str
+    title: dict[str, str]
+    summary: dict[str, str]
+    objectives: tuple[str, ...]
+    lead: str
+    participants: tuple[str, ...]
+
+
+class Network(_Record):
+    """The network that the demo opens, and what its members do together."""
+
+    slug: str
+    name: dict[str, str]
+    founded_on: date
+    memberships: tuple[Belonging, ...]
+    objectives: tuple[dict[str, Any], ...]
+    joint_projects: tuple[Project, ...]
+
+
+class Answer(_Record):
+    """What a city says to an invitation, where it is not a plain yes; null: nothing yet."""
+
+    project: str
+    member: str
+    role: ParticipationRole = "participant"
+    answer: Literal["accepted", "declined"] | None
+    reservation: str | None = None
+    note: str | None = None
+
+
+class Contribution(_Record):
+    """What a city owes to a milestone, and how far it is.
+
+    `returned_because`: it was delivered once, given back for this reason, and, unless it is still
+    `returned`, delivered again.
+    """
+
+    member: str
+    description: str
+    status: ContributionStatus
+    returned_because: str | None = None
+
+
+class Milestone(_Record):
+    """A result owed so many days after the demo was loaded; before it, if negative."""
+
+    slug: str
+    title: dict[str, str]
+    description: dict[str, str] | None = None
+    due_in_days: int
+    time_zone: str
+    accountable: str
+    status: MilestoneStatus
+    contributions: tuple[Contribution, ...]
+
+
+class Partnership(_Record):
+    """A bilateral relation of the host."""
+
+    members: tuple[str, str]
+    signed_on: date
+    fields: tuple[str, ...] = ()
+
+
+class Story:
+    """Everything that the demo tells."""
+
+    @cached_property
+    def host(self) -> Host:
+        return _read("host.json", Host)
+
+    @cached_property
+    def cities(self) -> dict[str, City]:
+        return {city.slug: city for city in _read("members.json", list[City])}
+
+    @cached_property
+    def network(self) -> Network:
+        return _read("network.json", Network)
+
+    @cached_property
+    def answers(self) -> dict[tuple[str, str], Answer]:
+        """By project and member."""
+        return {(each.project, each.member): each for each in _read("answers.json", list[Answer])}
+
+    @cached_property
+    def milestones(self) -> dict[str, list[Milestone]]:
+        """By project."""
+        return _read("milestones.json", dict[str, list[Milestone]])
+
+    @cached_property
+    def belonging(self) -> dict[str, Belonging]:
+        """By member, without the host: those who ever belonged to the network."""
+        return {
+            each.member: each for each in self.network.memberships if each.member != self.host.slug
+        }
+
+    @property
+    def active(self) -> list[str]:
+        """Who belongs to the network today, besides the host."""
+        return [slug for slug, each in self.belonging.items() if each.until is None]
+
+    @cached_property
+    def partnerships(self) -> dict[str, list[Partnership]]:
+        """By kind of agreement."""
+        return _read("partnerships.json", dict[str, list[Partnership]])
+
+    def invited(self, project: Project) -> list[Answer]:
+        """Whom the lead invites, with their answers."""
+        others = [member for slug, member in self.answers if slug == project.slug]
+        members = dict.fromkeys([*project.participants, *others])
+        plain = {
+            member: Answer(project=project.slug, member=member, answer="accepted")
+            for member in members
+        }
+        return [self.answers.get((project.slug, member), plain[member]) for member in members]
+
+    def name_of(self, member: str) -> dict[str, str]:
+        return self.host.name if member == self.host.slug else self.cities[member].name
+
+    def language_of(self, member: str) -> str:
+        if member == self.host.slug:
+            return str(self.host.administrator["language"])
+        return self.cities[member].language
+
+    def official(self, member: str, role: Role) -> dict[str, Any]:
+        """An official of a member, named by function."""
+        english, japanese = ROLE_NAMES[role]
+        name = self.name_of(member)
+        return {
+            "function": {"en": f"{english}, {name['en']}", "ja": f"{japanese}（{name['ja']}）"},
+            "email": f"{role}@{member}.example",
+            "language": self.language_of(member),
+            "roles": [role],
+        }
+
+
+def day(loaded_on: date, offset: int) -> str:
+    """The day so many days after the demo was loaded."""
+    return (loaded_on + timedelta(days=offset)).isoformat()
+
+
+def _read(name: str, kind: type[T]) -> T:
+    return TypeAdapter(kind).validate_json((PLACE / name).read_text(encoding="utf-8"))

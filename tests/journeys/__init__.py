@@ -1,0 +1,1 @@
+"""Journeys through the whole platform, and the demo that they start from."""
