@@ -21,6 +21,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
+    PrivateAttr,
     WithJsonSchema,
 )
 
@@ -92,6 +93,26 @@ class Event(BaseModel, Generic[S]):
     actormember: str | None = Field(default=None, description="On whose behalf it was done.")
     traceparent: str | None = None
     data: Fact[S]
+
+    _received: bytes | None = PrivateAttr(default=None)
+
+    @classmethod
+    def received(cls, body: bytes) -> Self:
+        """Read an event off the wire, and keep what came with it that we do not know.
+
+        Raises:
+            ValidationError: it is no such event.
+        """
+        event = cls.model_validate_json(body)
+        event._received = body  # noqa: SLF001 -- our own
+        return event
+
+    @property
+    def body(self) -> bytes:
+        """The event on the wire: byte for byte as it came, or as it leaves."""
+        if self._received is not None:
+            return self._received
+        return self.model_dump_json(exclude_none=True).encode()
 
     @classmethod
     def about(

@@ -125,9 +125,7 @@ def read(message: Msg, expected: type[E]) -> E:
     parts = message.subject.split(".")
     kind = CATALOGUE.get(".".join(("renkei", parts[2], *parts[4:]))) if len(parts) > 4 else None
     try:
-        return (kind if kind and issubclass(kind, expected) else expected).model_validate_json(
-            message.data
-        )
+        return (kind if kind and issubclass(kind, expected) else expected).received(message.data)
     except (ValidationError, RecursionError) as error:
         raise Unreadable(str(error)) from error
 
