@@ -144,7 +144,10 @@ class Processes:
                 for name, value in environment.items()
                 if not name.endswith(("_DATABASE_URL", "_NATS_URL", "_MASTER_KEYS"))
             }
-            | {"RENKEI_RECEIVER_STATE": str(self.state.receiver)},
+            | {
+                "RENKEI_RECEIVER_STATE": str(self.state.receiver),
+                "RENKEI_RECEIVER_DEMO": str(self.state.demo),
+            },
             address=f"{HOST}:{port}",
             stage=Stage.WEB,
             ready=http_probe(port, "/readyz"),
