@@ -147,13 +147,13 @@ def _kill(asked: argparse.Namespace, state: StateDirectory) -> int:
 def _pause(asked: argparse.Namespace, state: StateDirectory) -> int:
     _process(state, asked.process)
     (state.paused / asked.process).touch()
-    os.kill(_supervisor(state), signal.SIGHUP)
+    os.kill(_supervisor(state), signal.SIGUSR1)
     return 0
 
 
 def _resume(asked: argparse.Namespace, state: StateDirectory) -> int:
     (state.paused / asked.process).unlink(missing_ok=True)
-    os.kill(_supervisor(state), signal.SIGHUP)
+    os.kill(_supervisor(state), signal.SIGUSR1)
     return 0
 
 

@@ -1,6 +1,7 @@
 """What a person at the terminal sees: progress, warnings of every process, and nothing else."""
 
 import asyncio
+import contextlib
 import json
 import re
 import sys
@@ -36,7 +37,7 @@ class Console:
 
     def say(self, text: str = "") -> None:
         if not self.quiet:
-            print(text, flush=True)
+            _print(text)
 
     def complain(self, text: str) -> None:
         prefix, suffix = (_RED, _RESET) if sys.stderr.isatty() else ("", "")
@@ -76,6 +77,12 @@ class Console:
         if self.colour:
             colour = _COLOURS[sum(name.encode()) % len(_COLOURS)]
             text = f"\x1b[{colour}m{name:<20}{_RESET} {readable(line)}"
+        _print(text)
+
+
+def _print(text: str) -> None:
+    """Print to a terminal that may have been closed, which must not end the platform badly."""
+    with contextlib.suppress(OSError):
         print(text, flush=True)
 
 

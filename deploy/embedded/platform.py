@@ -170,13 +170,13 @@ class Platform:
         """Stop a process in good order and keep it stopped until `resume`."""
         self._processes()[name]
         (self.state.paused / name).touch()
-        os.kill(self.supervisor_pid, signal.SIGHUP)
+        os.kill(self.supervisor_pid, signal.SIGUSR1)
         await self._until_status(name, "paused")
 
     async def resume(self, name: str) -> None:
         """Start a paused process again and wait until it answers."""
         (self.state.paused / name).unlink(missing_ok=True)
-        os.kill(self.supervisor_pid, signal.SIGHUP)
+        os.kill(self.supervisor_pid, signal.SIGUSR1)
         await self._until_status(name, "running")
 
     async def wait_restarted(

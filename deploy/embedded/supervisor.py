@@ -1,8 +1,8 @@
 """Starts a platform in order, keeps it running, and ends it in the opposite order.
 
 The supervisor is told what to do by signals and by files in the state directory, and tells what it
-knows in `state.json`; it listens on no port. SIGTERM and SIGINT end it. SIGHUP makes it look at the
-directory `paused` again: a process named there is kept stopped.
+knows in `state.json`; it listens on no port. SIGTERM, SIGINT and SIGHUP end it. SIGUSR1 makes it
+look at the directory `paused` again: a process named there is kept stopped.
 """
 
 import asyncio
@@ -48,9 +48,11 @@ class Supervisor:
 
     def listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self._stop_asked.set)
-        loop.add_signal_handler(signal.SIGHUP, self.obey_pauses)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            # Started by nohup, it stays when its terminal is closed.
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                loop.add_signal_handler(number, self._stop_asked.set)
+        loop.add_signal_handler(signal.SIGUSR1, self.obey_pauses)
 
     async def until_stop_asked(self) -> None:
         await self._stop_asked.wait()
