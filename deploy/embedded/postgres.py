@@ -5,6 +5,7 @@ directories that are not ours.
 """
 
 import os
+import shutil
 import signal
 import tempfile
 from collections.abc import Mapping
@@ -98,15 +99,19 @@ class Postgres:
         if _needs_nobody() and not self.data.is_symlink():
             place = copy_for_nobody(_site_packages(), (_PROGRAMS, f"{_PACKAGE}.libs"))
             self.data.symlink_to(place / "data")
+        # Under another name until it is complete, so that half a directory is not taken for one.
+        data = self.data.resolve()
+        new = data.with_name(f"{data.name}.new")
+        shutil.rmtree(new, ignore_errors=True)
         descriptor, password_file = tempfile.mkstemp()
         try:
             with os.fdopen(descriptor, "w") as file:
                 file.write(self.password)
             if _needs_nobody():
-                os.chown(password_file, self.data.resolve().parent.stat().st_uid, -1)
+                os.chown(password_file, data.parent.stat().st_uid, -1)
             command = (
                 str(self._program("initdb")),
-                f"--pgdata={self.data.resolve()}",
+                f"--pgdata={new}",
                 "--username=postgres",
                 f"--pwfile={password_file}",
                 "--auth=scram-sha-256",
@@ -123,6 +128,7 @@ class Postgres:
             Path(password_file).unlink()
         if code != 0:
             raise CannotStart(f"PostgreSQL could not be initialised; the reason is in {self.log}.")
+        new.rename(data)
 
     def program(self) -> Program:
         settings = _SETTINGS | (_TEST_SETTINGS if self.for_tests else {}) | {"port": str(self.port)}

@@ -4,10 +4,11 @@ import argparse
 import asyncio
 import os
 import sys
-from contextlib import ExitStack
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
-from deploy.embedded.child import Program, Stage, StartFailed
+from deploy.embedded.child import Child, Program, Stage, StartFailed
 from deploy.embedded.console import Console
 from deploy.embedded.layout import (
     HOST,
@@ -33,6 +34,17 @@ def program(name: str, port: int, *arguments: str) -> Program:
         alive=http_probe(port, "/livez"),
         grace_seconds=5,
     )
+
+
+@asynccontextmanager
+async def running(*programs: Program, log: Path) -> AsyncIterator[list[Child]]:
+    """Run programs without a supervisor until the context ends."""
+    children = [Child(each, log=log, changed=lambda: None) for each in programs]
+    try:
+        await asyncio.gather(*(child.start() for child in children))
+        yield children
+    finally:
+        await asyncio.gather(*(child.stop() for child in children))
 
 
 async def supervise(state: StateDirectory, base: int, arguments: list[str]) -> int:

@@ -14,7 +14,7 @@ import pytest
 from deploy.embedded.child import Child
 from deploy.embedded.edge import BODY_LIMIT_BYTES, OPENAPI, ROUTES, Edge
 from deploy.embedded.layout import HOST, reserved_base_port
-from tests.deploy.standin_platform import program
+from tests.deploy.standin_platform import program, running
 
 PROBLEM = "application/problem+json"
 
@@ -38,23 +38,16 @@ async def front(tmp_path: Path) -> AsyncIterator[Front]:
         }
         mark = str(tmp_path / "died")
         edge = Edge(directory=tmp_path / "edge", port=base, upstreams=upstreams)
-        children = [
-            Child(each, log=tmp_path / f"{place}.log", changed=lambda: None)
-            for place, each in enumerate(
-                (
-                    edge.program(),
-                    program("projects", base + 10, mark),
-                    program("projects", base + 11, mark),
-                    program("members", base + 12, mark),
-                )
-            )
-        ]
-        try:
-            await asyncio.gather(*(child.start() for child in children))
-            async with httpx2.AsyncClient(base_url=edge.url, timeout=20) as client:
-                yield Front(client, children[1:3], children[3])
-        finally:
-            await asyncio.gather(*(child.stop() for child in children))
+        programs = (
+            program("projects", base + 10, mark),
+            program("projects", base + 11, mark),
+            program("members", base + 12, mark),
+        )
+        async with (
+            running(edge.program(), *programs, log=tmp_path / "log") as children,
+            httpx2.AsyncClient(base_url=edge.url, timeout=20) as client,
+        ):
+            yield Front(client, children[1:3], children[3])
 
 
 @pytest.mark.parametrize(
