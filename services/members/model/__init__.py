@@ -1,0 +1,1 @@
+"""Members, officials and clients with their rules. No I/O, no clock."""

@@ -1,0 +1,171 @@
+"""A machine of a member."""
+
+import hashlib
+import re
+import secrets
+import unicodedata
+from collections.abc import Sequence
+from datetime import datetime
+from hmac import compare_digest
+from typing import Final, get_args
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from services.members.model.base import Base, Versioned, is_allowed
+from services.members.model.member import Member
+from services.members.model.scopes import SECRETARIAT, Scope
+from services.members.model.speaker import Speaker
+from shared.contracts.members import ClientState, ClientStatus
+from shared.database import Strings
+from shared.refusals import Conflict, Forbidden, NotFound
+
+SECRET_PREFIX: Final = "rks_"  # noqa: S105 -- what every secret begins with
+SECRET_BYTES: Final = 32
+NAME_IN_ID: Final = 32
+
+
+class ClientNotFound(NotFound):
+    code = "client-not-found"
+    title = "There is no such client"
+
+
+class ClientIsRevoked(Conflict):
+    code = "client-revoked"
+    title = "The client has been revoked"
+
+
+class ScopeReserved(Forbidden):
+    code = "scope-reserved"
+    title = "This scope is for the office that runs the network"
+
+
+class Client(Versioned, Base, kw_only=True):
+    """A machine that acts for its member within its scopes.
+
+    Of its secret only the SHA-256 is kept: 256 random bits cannot be guessed, so no slow hash is
+    needed, and tokens stay cheap to issue.
+    """
+
+    __tablename__ = "client"
+    __table_args__ = (
+        CheckConstraint(f"status IN {get_args(ClientStatus)}", name="status"),
+        Index("ix_client_member_created_at_id", "member", "created_at", "id"),
+        Index("ix_client_member_updated_at_id", "member", "updated_at", "id"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    member: Mapped[str] = mapped_column(ForeignKey("member.slug"))
+    name: Mapped[str]
+    scopes: Mapped[tuple[Scope, ...]] = mapped_column(Strings)
+    secret_hash: Mapped[str] = mapped_column(repr=False)
+    status: Mapped[ClientStatus] = mapped_column(Text, default="active")
+
+    def state(self) -> ClientState:
+        return ClientState.model_validate(self)
+
+    def change(
+        self,
+        *,
+        name: str | None = None,
+        scopes: Sequence[Scope] | None = None,
+        member: Member,
+        speaker: Speaker,
+        at: datetime,
+    ) -> bool:
+        """Give the client another name or other scopes.
+
+        Returns:
+            Whether anything is different now.
+
+        Raises:
+            ClientIsRevoked: it is history.
+            ScopeReserved: the member or the speaker may not give such a scope.
+        """
+        self.ensure_not_revoked()
+        new_name = self.name if name is None else name
+        new_scopes = self.scopes if scopes is None else tuple(scopes)
+        ensure_may_give(
+            [scope for scope in new_scopes if scope not in self.scopes], member, speaker
+        )
+        if (new_name, new_scopes) == (self.name, self.scopes):
+            return False
+        self.name, self.scopes = new_name, new_scopes
+        self.note_change(at)
+        return True
+
+    def revoke(self, *, at: datetime) -> None:
+        """End it for good.
+
+        Raises:
+            ClientIsRevoked: that has happened before.
+        """
+        self.ensure_not_revoked()
+        self.status = "revoked"
+        self.note_change(at)
+
+    def ensure_not_revoked(self) -> None:
+        """Refuse whatever needs a client that can act.
+
+        Raises:
+            ClientIsRevoked: it cannot.
+        """
+        if self.status == "revoked":
+            raise ClientIsRevoked(f"Revoked at {self.updated_at.isoformat()}.")
+
+    def may_have_tokens(self, member: Member) -> bool:
+        """Tell whether the client may ask for tokens.
+
+        A member that is invited needs them to accept, one that is suspended to read and to leave.
+        """
+        return self.status == "active" and member.status != "withdrawn"
+
+    def allowed_actions(self, member: Member, speaker: Speaker) -> list[str]:
+        """Name what this speaker may do with the client now."""
+
+        def change() -> None:
+            member.ensure_governed_by(speaker)
+            self.ensure_not_revoked()
+
+        return ["change", "revoke"] if is_allowed(change) else []
+
+
+def ensure_sees_clients_of(member: str, speaker: Speaker) -> None:
+    """Refuse whoever may not know the clients of `member`: all but itself and the secretariat.
+
+    Raises:
+        ClientNotFound: for this speaker there are none.
+    """
+    if speaker.member != member and not speaker.is_secretariat:
+        raise ClientNotFound(f"You see no clients of {member}.")
+
+
+def ensure_may_give(scopes: Sequence[str], member: Member, speaker: Speaker) -> None:
+    """Refuse scopes that a client of `member` cannot have, or that this speaker cannot give.
+
+    Raises:
+        ScopeReserved: it is the secretariat's, and this is not the secretariat.
+    """
+    if SECRETARIAT in scopes and not (member.is_host and speaker.is_secretariat):
+        raise ScopeReserved(f"Only the secretariat gives {SECRETARIAT}, and only to itself.")
+
+
+def new_client_id(member: str, name: str) -> str:
+    """Make an identifier that people recognise in logs, such as `seoul-water-desk-k3f9x2ab`."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    words = re.sub(r"[^a-z0-9]+", "-", plain)[:NAME_IN_ID].strip("-")
+    return "-".join(filter(None, (member, words, secrets.token_hex(4))))
+
+
+def new_secret() -> str:
+    return SECRET_PREFIX + secrets.token_urlsafe(SECRET_BYTES)
+
+
+def secret_hash_of(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def is_secret_of(client: Client | None, secret: str) -> bool:
+    """Compare in constant time; an unknown client takes as long as a known one."""
+    known = client.secret_hash if client is not None else secret_hash_of("")
+    return compare_digest(known, secret_hash_of(secret)) and client is not None

@@ -1,0 +1,122 @@
+"""A person who acts for a member."""
+
+from collections.abc import Set as AbstractSet
+from datetime import datetime
+from typing import Any, Final, get_args
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from services.members.model.base import Base, Versioned, is_allowed
+from services.members.model.member import Member
+from services.members.model.speaker import Speaker
+from shared.contracts.members import OfficialState, OfficialStatus, Role
+from shared.database import Strings
+from shared.identifiers import new_id
+from shared.refusals import Conflict, NotFound
+
+ROLES: Final[tuple[Role, ...]] = get_args(Role)
+
+
+class OfficialNotFound(NotFound):
+    code = "official-not-found"
+    title = "There is no such official"
+
+
+class OfficialErased(Conflict):
+    code = "official-erased"
+    title = "The official has been erased"
+
+
+class LastAdministrator(Conflict):
+    code = "last-administrator"
+    title = "A member always keeps an administrator"
+
+
+class Official(Versioned, Base, kw_only=True):
+    """A person acting for one member. Name and address stay inside the member."""
+
+    __tablename__ = "official"
+    __table_args__ = (
+        CheckConstraint(f"status IN {get_args(OfficialStatus)}", name="status"),
+        Index("ix_official_member_created_at_id", "member", "created_at", "id"),
+        Index("ix_official_member_updated_at_id", "member", "updated_at", "id"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default_factory=new_id)
+    member: Mapped[str] = mapped_column(ForeignKey("member.slug"))
+    function: Mapped[dict[str, str]]
+    name: Mapped[str | None] = mapped_column(repr=False)
+    email: Mapped[str | None] = mapped_column(repr=False)
+    language: Mapped[str]
+    roles: Mapped[tuple[Role, ...]] = mapped_column(Strings)
+    status: Mapped[OfficialStatus] = mapped_column(Text, default="active")
+
+    def state(self) -> OfficialState:
+        return OfficialState.model_validate(self)
+
+    @property
+    def is_administrator(self) -> bool:
+        """Whether the official can act as an administrator now."""
+        return self.status == "active" and "administrator" in self.roles
+
+    def change(
+        self, fields: dict[str, Any], *, administrators: AbstractSet[UUID], at: datetime
+    ) -> bool:
+        """Take over what is different, which includes whether the official is blocked.
+
+        Args:
+            fields: names and new values.
+            administrators: who can act as administrators of the member now.
+            at: when.
+
+        Returns:
+            Whether anything is different now.
+
+        Raises:
+            OfficialErased: nothing is left that could change.
+            LastAdministrator: nobody else could act as one.
+        """
+        self._ensure_not_erased()
+        different = {name: value for name, value in fields.items() if getattr(self, name) != value}
+        status = different.get("status", self.status)
+        if status != "active" or "administrator" not in different.get("roles", self.roles):
+            self.ensure_dispensable(administrators)
+        for name, value in different.items():
+            setattr(self, name, value)
+        if different:
+            self.note_change(at)
+        return bool(different)
+
+    def ensure_dispensable(self, administrators: AbstractSet[UUID]) -> None:
+        """Refuse that the last administrator stops being one.
+
+        Raises:
+            LastAdministrator: nobody else can act as one.
+        """
+        if self.is_administrator and not administrators - {self.id}:
+            raise LastAdministrator(f"Appoint another administrator of {self.member} first.")
+
+    def allowed_actions(
+        self, member: Member, speaker: Speaker, administrators: AbstractSet[UUID]
+    ) -> list[str]:
+        """Name what this speaker may do with the official now."""
+
+        def change() -> None:
+            member.ensure_governed_by(speaker)
+            self._ensure_not_erased()
+
+        def block() -> None:
+            change()
+            self.ensure_dispensable(administrators)
+
+        if not is_allowed(change):
+            return []
+        if self.status == "blocked":
+            return ["change", "unblock"]
+        return ["change", "block"] if is_allowed(block) else ["change"]
+
+    def _ensure_not_erased(self) -> None:
+        if self.status == "erased":
+            raise OfficialErased("Nothing is left of this official that could change.")

@@ -1,0 +1,153 @@
+"""Every SELECT of members and their membership."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import Select, Subquery, exists, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.members.model.client import Client
+from services.members.model.member import (
+    BELONGING,
+    Member,
+    MemberNotFound,
+    MembershipTransition,
+)
+from services.members.model.speaker import Speaker, SpeakerUnknown
+from services.members.queries.ordering import Sort, columns_of, is_descending
+from shared.actor import Actor
+from shared.contracts.members import MemberKind, MembershipStatus
+from shared.http.paging import Paging
+
+
+@dataclass(frozen=True, slots=True)
+class MemberFilter:
+    """Which members a list is about; with `on`, those who belonged on that day."""
+
+    on: date | None = None
+    status: MembershipStatus | None = None
+    kind: MemberKind | None = None
+    country: str | None = None
+    updated_since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The status of a membership, and the day it took it."""
+
+    status: MembershipStatus
+    since: date
+
+
+async def speaker_of(session: AsyncSession, actor: Actor) -> Speaker:
+    """Find out for whom an actor speaks.
+
+    Raises:
+        SpeakerUnknown: its client has been revoked, or its member is not of this network.
+    """
+    found = await session.execute(
+        select(Member.status, Member.is_host, Client.status)
+        .outerjoin(Client, Client.id == actor.client_id)
+        .where(Member.slug == actor.member)
+    )
+    row = found.one_or_none()
+    if row is None:
+        raise SpeakerUnknown("The access token is for a member that this network does not know.")
+    status, is_host, client_status = row
+    if client_status == "revoked":
+        raise SpeakerUnknown("The client that the access token was issued to has been revoked.")
+    return Speaker(actor, status, is_host)
+
+
+async def member_with(session: AsyncSession, slug: str) -> Member:
+    """Load a member.
+
+    Raises:
+        MemberNotFound: there is none with this slug.
+    """
+    member = await session.get(Member, slug)
+    if member is None:
+        raise MemberNotFound(f"No member has the slug {slug}.")
+    return member
+
+
+async def member_for_change(session: AsyncSession, slug: str) -> Member:
+    """Load a member, locked until the transaction ends, and with it its officials and clients.
+
+    Raises:
+        MemberNotFound: there is none with this slug.
+    """
+    member = await session.get(Member, slug, with_for_update=True)
+    if member is None:
+        raise MemberNotFound(f"No member has the slug {slug}.")
+    return member
+
+
+async def is_open(session: AsyncSession) -> bool:
+    """Tell whether the network has a host."""
+    return bool(await session.scalar(select(exists().where(Member.is_host))))
+
+
+async def list_members(
+    session: AsyncSession, wanted: MemberFilter, *, sort: Sort, paging: Paging
+) -> tuple[Sequence[Member], str | None]:
+    """Give a part of the members, and the cursor of the next one."""
+    query = select(Member)
+    if wanted.on is not None:
+        query = _who_belonged(query, standings_on(wanted.on), wanted.status)
+    elif wanted.status is not None:
+        query = query.where(Member.status == wanted.status)
+    if wanted.kind is not None:
+        query = query.where(Member.kind == wanted.kind)
+    if wanted.country is not None:
+        query = query.where(Member.country == wanted.country)
+    if wanted.updated_since is not None:
+        query = query.where(Member.updated_at >= wanted.updated_since)
+    return await paging.fetch(
+        session,
+        query,
+        *columns_of(Member, Member.slug, sort),
+        descending=is_descending(sort),
+    )
+
+
+def standings_on(day: date) -> Subquery:
+    """The last transition of each member that had taken effect on `day`."""
+    step = MembershipTransition
+    return (
+        select(step.member, step.status, step.effective_on)
+        .where(step.effective_on <= day)
+        .distinct(step.member)
+        .order_by(step.member, step.effective_on.desc(), step.member_version.desc())
+        .subquery()
+    )
+
+
+def _who_belonged(
+    query: Select[Member], standings: Subquery, status: MembershipStatus | None
+) -> Select[Member]:
+    wanted = BELONGING if status is None else BELONGING & {status}
+    return query.join(standings, standings.c.member == Member.slug).where(
+        standings.c.status.in_(sorted(wanted))
+    )
+
+
+async def standings_of(
+    session: AsyncSession, slugs: Sequence[str], *, on: date
+) -> dict[str, Standing]:
+    """Tell which status each of these members had on a day."""
+    standings = standings_on(on)
+    rows = await session.execute(select(standings).where(standings.c.member.in_(slugs)))
+    return {row.member: Standing(row.status, row.effective_on) for row in rows}
+
+
+async def list_transitions(
+    session: AsyncSession, slug: str, *, paging: Paging
+) -> tuple[Sequence[MembershipTransition], str | None]:
+    """Give a part of a membership's history, oldest first, and the cursor of the next one."""
+    return await paging.fetch(
+        session,
+        select(MembershipTransition).where(MembershipTransition.member == slug),
+        MembershipTransition.member_version,
+    )

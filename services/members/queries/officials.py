@@ -1,0 +1,66 @@
+"""Every SELECT of officials."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import any_, literal, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.members.model.official import Official, OfficialNotFound
+from services.members.queries.ordering import Sort, columns_of, is_descending
+from shared.contracts.members import OfficialStatus, Role
+from shared.http.paging import Paging
+
+
+async def official_of(
+    session: AsyncSession, member: str, official_id: UUID, *, for_change: bool = False
+) -> Official:
+    """Load an official of a member; for a change the caller has locked the member.
+
+    Raises:
+        OfficialNotFound: the member has none with this id.
+    """
+    query = select(Official).where(Official.member == member, Official.id == official_id)
+    if for_change:
+        query = query.with_for_update().execution_options(populate_existing=True)
+    official = await session.scalar(query)
+    if official is None:
+        raise OfficialNotFound(f"{member} has no official with the id {official_id}.")
+    return official
+
+
+async def administrators_of(session: AsyncSession, member: str) -> frozenset[UUID]:
+    """Tell who can act as administrators of a member now."""
+    return frozenset(
+        await session.scalars(
+            select(Official.id).where(
+                Official.member == member,
+                Official.status == "active",
+                literal("administrator") == any_(Official.roles),
+            )
+        )
+    )
+
+
+async def list_officials(
+    session: AsyncSession,
+    member: str,
+    *,
+    status: OfficialStatus | None,
+    role: Role | None,
+    updated_since: datetime | None,
+    sort: Sort,
+    paging: Paging,
+) -> tuple[Sequence[Official], str | None]:
+    """Give a part of a member's officials, and the cursor of the next one."""
+    query = select(Official).where(Official.member == member)
+    if status is not None:
+        query = query.where(Official.status == status)
+    if role is not None:
+        query = query.where(literal(role) == any_(Official.roles))
+    if updated_since is not None:
+        query = query.where(Official.updated_at >= updated_since)
+    return await paging.fetch(
+        session, query, *columns_of(Official, Official.id, sort), descending=is_descending(sort)
+    )

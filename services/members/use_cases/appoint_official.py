@@ -1,0 +1,42 @@
+"""Use case: a member makes somebody its official."""
+
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.members.model.official import Official
+from services.members.model.speaker import Speaker
+from services.members.queries.members import member_for_change
+from services.members.use_cases.fields import OfficialFields
+from shared.contracts.members import OfficialAppointed
+from shared.messaging.outbox import announce
+
+
+async def appoint_official(
+    session: AsyncSession,
+    slug: str,
+    fields: OfficialFields,
+    *,
+    speaker: Speaker,
+    now: datetime,
+) -> Official:
+    """Appoint an official of a member, and announce it to that member alone.
+
+    Raises:
+        MemberNotFound: there is no such member.
+        OnlyTheMemberItself: the speaker is another, and this is not a first administrator whom the
+            secretariat appoints.
+        MissingScope: the token does not cover it.
+        MemberNotActive: the member is suspended or has withdrawn.
+        MembershipEnded: the member has withdrawn.
+    """
+    member = await member_for_change(session, slug)
+    member.ensure_may_appoint(speaker, fields.roles)
+    official = Official(member=slug, **fields.model_dump(), created_at=now, updated_at=now)
+    member.has_officials = True
+    session.add(official)
+    announce(
+        session,
+        OfficialAppointed.about(official.state(), by=speaker.actor, at=now, audience=(slug,)),
+    )
+    return official

@@ -1,0 +1,55 @@
+"""Use case: a member gives one of its clients another name or other scopes."""
+
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.members.model.client import Client, ensure_sees_clients_of
+from services.members.model.scopes import Scope
+from services.members.model.speaker import Speaker
+from services.members.queries.clients import client_of
+from services.members.queries.members import member_for_change
+from shared.contracts.members import ClientChanged
+from shared.http.preconditions import ensure_version
+from shared.messaging.outbox import announce
+
+
+async def change_client(
+    session: AsyncSession,
+    slug: str,
+    client_id: str,
+    *,
+    name: str | None,
+    scopes: tuple[Scope, ...] | None,
+    expected: int | None,
+    speaker: Speaker,
+    now: datetime,
+) -> Client:
+    """Change what is given and different, and announce it to the member if anything is.
+
+    Tokens that the client holds keep their scopes until they expire.
+
+    Raises:
+        MemberNotFound: there is no such member.
+        ClientNotFound: the member has no such client, or shows it to others only.
+        OnlyTheMemberItself: the speaker is the secretariat.
+        MissingScope: the token does not cover it.
+        MemberNotActive: the member is suspended or has withdrawn.
+        VersionStale: it is at another version than `expected`.
+        ClientIsRevoked: it is history.
+        ScopeReserved: a scope is for the secretariat alone.
+    """
+    member = await member_for_change(session, slug)
+    ensure_sees_clients_of(slug, speaker)
+    client = await client_of(session, slug, client_id, for_change=True)
+    member.ensure_governed_by(speaker)
+    before = client.state()
+    ensure_version(expected, before)
+    if client.change(name=name, scopes=scopes, member=member, speaker=speaker, at=now):
+        announce(
+            session,
+            ClientChanged.about(
+                client.state(), before=before, by=speaker.actor, at=now, audience=(slug,)
+            ),
+        )
+    return client

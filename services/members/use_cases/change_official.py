@@ -1,0 +1,69 @@
+"""Use case: a member corrects, blocks or unblocks one of its officials."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.members.model.official import Official
+from services.members.model.speaker import Speaker
+from services.members.queries.members import member_for_change
+from services.members.queries.officials import administrators_of, official_of
+from shared.contracts.members import (
+    OfficialBlocked,
+    OfficialChanged,
+    OfficialEvent,
+    OfficialState,
+    OfficialUnblocked,
+)
+from shared.http.preconditions import ensure_version
+from shared.messaging.outbox import announce
+
+
+async def change_official(
+    session: AsyncSession,
+    slug: str,
+    official_id: UUID,
+    fields: dict[str, Any],
+    *,
+    expected: int | None,
+    speaker: Speaker,
+    now: datetime,
+) -> Official:
+    """Change what is different, and announce it to the member if anything is.
+
+    The member is locked, so that of two administrators who block each other one stays.
+
+    Raises:
+        MemberNotFound: there is no such member.
+        OnlyTheMemberItself: the speaker is another.
+        MissingScope: the token does not cover it.
+        MemberNotActive: the member is suspended or has withdrawn.
+        OfficialNotFound: the member has no such official.
+        VersionStale: it is at another version than `expected`.
+        OfficialErased: nothing is left that could change.
+        LastAdministrator: nobody else could act as one.
+    """
+    member = await member_for_change(session, slug)
+    member.ensure_governed_by(speaker)
+    official = await official_of(session, slug, official_id, for_change=True)
+    before = official.state()
+    ensure_version(expected, before)
+    administrators = await administrators_of(session, slug)
+    if official.change(fields, administrators=administrators, at=now):
+        event = _what_happened(before, official.state())
+        announce(
+            session,
+            event.about(
+                official.state(), before=before, by=speaker.actor, at=now, audience=(slug,)
+            ),
+        )
+    return official
+
+
+def _what_happened(before: OfficialState, after: OfficialState) -> type[OfficialEvent]:
+    """Whether somebody may act weighs more than how they are called."""
+    if before.status == after.status:
+        return OfficialChanged
+    return OfficialBlocked if after.status == "blocked" else OfficialUnblocked
