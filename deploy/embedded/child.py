@@ -155,6 +155,7 @@ async def run_to_end(
         return await ended(process)
     finally:
         kill_group(process.pid)
+        process.wait()
 
 
 def kill_group(pid: int) -> None:

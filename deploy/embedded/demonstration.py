@@ -113,6 +113,7 @@ async def _run_shown(
         code = await ended(process)
     finally:
         if process.poll() is None:
-            process.terminate()
+            process.kill()
+            process.wait()
     if code != 0:
         raise StartFailed(name, f"ended with exit code {code}")
