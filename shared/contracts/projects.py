@@ -160,6 +160,7 @@ class MilestoneState(State):
     due_at: datetime
     accountable: str
     status: MilestoneStatus
+    status_reason: str | None = None
     is_overdue: bool
     completed_at: datetime | None
     contributions: tuple[ContributionState, ...]

@@ -1,0 +1,341 @@
+"""Milestones over HTTP."""
+
+from typing import Annotated, cast
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response, status
+from pydantic import Field, model_validator
+
+from services.projects.http.fields import Description, ReasonIn
+from services.projects.http.seeing import Reader
+from services.projects.model.milestone import (
+    ContributionsOpen,
+    MemberNotParticipating,
+    MilestoneChanges,
+    MilestoneEnded,
+    MilestoneNotFound,
+    MilestoneNotStarted,
+    MilestoneStartedBefore,
+    NotAccountable,
+    OthersAreAffected,
+)
+from services.projects.model.project import (
+    NotProjectLead,
+    ProjectEnded,
+    ProjectNotActive,
+    ProjectNotFound,
+    ProjectNotUnderWay,
+)
+from services.projects.model.standing import MemberNotActive, NotParticipating
+from services.projects.queries.milestones import (
+    MilestoneSeen,
+    list_milestones,
+    list_milestones_of_project,
+    milestone_seen,
+)
+from services.projects.queries.sorting import MilestoneSort
+from services.projects.use_cases.cancel_milestone import cancel_milestone
+from services.projects.use_cases.change_milestone import change_milestone
+from services.projects.use_cases.complete_milestone import complete_milestone
+from services.projects.use_cases.plan_milestone import plan_milestone
+from services.projects.use_cases.reschedule_milestone import reschedule_milestone
+from services.projects.use_cases.start_milestone import start_milestone
+from shared.actor import MissingScope
+from shared.contracts.projects import ContributionState, MilestoneState, MilestoneStatus
+from shared.fields import OMITTED, Day, Input, Instant, Lines, Slug, ZoneName
+from shared.http.idempotency import Idempotent, KeyInUse, KeyReused
+from shared.http.identity import CurrentActor
+from shared.http.paging import CurrentPaging, CursorUnknown, Page, page
+from shared.http.preconditions import (
+    ExpectedVersion,
+    VersionRequired,
+    VersionStale,
+    show_version,
+)
+from shared.http.problems import refusals
+from shared.http.transaction import Now, Route, Transaction
+
+router = APIRouter(prefix="/api/v1", tags=["milestones"], route_class=Route)
+
+CHANGING = (
+    MilestoneNotFound,
+    MissingScope,
+    MemberNotActive,
+    VersionRequired,
+    VersionStale,
+    KeyInUse,
+    KeyReused,
+    ProjectEnded,
+    MilestoneEnded,
+)
+PLANNING = (*CHANGING, NotProjectLead, ProjectNotUnderWay)
+WORKING = (*CHANGING, NotAccountable, NotParticipating, ProjectNotActive)
+
+
+class MilestoneIn(Input):
+    """A result to be owed by the end of a local day."""
+
+    title: Lines
+    description: Description | None = None
+    due_on: Day
+    time_zone: Annotated[ZoneName, Field(description="Where the day ends.")]
+    accountable: Annotated[Slug, Field(description="The lead or an invited participant.")]
+
+
+class MilestonePatch(Input):
+    """What is to change; fields that are left out stay as they are."""
+
+    title: Lines = OMITTED
+    description: Description | None = OMITTED
+
+    @model_validator(mode="after")
+    def names_something(self) -> "MilestonePatch":
+        if not self.model_fields_set:
+            raise ValueError("must name at least one field")
+        return self
+
+
+class DeadlineIn(Input):
+    """Another deadline."""
+
+    due_on: Day
+    time_zone: ZoneName
+
+
+class ContributionOut(ContributionState):
+    """What one member owes to a milestone, as clients see it."""
+
+    allowed_actions: Annotated[list[str], Field(description="What this caller may do to it now.")]
+
+
+class MilestoneOut(MilestoneState):
+    """A milestone as clients see it."""
+
+    contributions: tuple[ContributionOut, ...]
+    allowed_actions: Annotated[list[str], Field(description="What this caller may do to it now.")]
+
+
+def milestone_out(seen: MilestoneSeen) -> MilestoneOut:
+    milestone, standing = seen
+    state = milestone.state()
+    contributions = [
+        ContributionOut(
+            **dict(shown), allowed_actions=milestone.allowed_actions_on(contribution, standing)
+        )
+        for shown, contribution in zip(state.contributions, milestone.contributions, strict=True)
+    ]
+    return MilestoneOut(
+        **{**dict(state), "contributions": contributions},
+        allowed_actions=milestone.allowed_actions(standing),
+    )
+
+
+def answer(response: Response, seen: MilestoneSeen) -> MilestoneOut:
+    out = milestone_out(seen)
+    show_version(response, out.version)
+    return out
+
+
+@router.post(
+    "/projects/{project_id}/milestones",
+    status_code=status.HTTP_201_CREATED,
+    dependencies=[Idempotent],
+    responses=refusals(
+        ProjectNotFound,
+        MissingScope,
+        MemberNotActive,
+        NotProjectLead,
+        ProjectEnded,
+        ProjectNotUnderWay,
+        MemberNotParticipating,
+        KeyInUse,
+        KeyReused,
+    ),
+)
+async def post_project_milestone(
+    project_id: UUID,
+    body: MilestoneIn,
+    response: Response,
+    session: Transaction,
+    actor: CurrentActor,
+    now: Now,
+) -> MilestoneOut:
+    """Plan a milestone. Only the lead may."""
+    seen = await plan_milestone(session, project_id, actor=actor, now=now, **dict(body))
+    response.headers["Location"] = f"{router.prefix}/milestones/{seen[0].id}"
+    return answer(response, seen)
+
+
+@router.get(
+    "/projects/{project_id}/milestones",
+    responses=refusals(MissingScope, ProjectNotFound, CursorUnknown),
+)
+async def get_project_milestones(
+    project_id: UUID,
+    request: Request,
+    response: Response,
+    session: Transaction,
+    actor: Reader,
+    paging: CurrentPaging,
+    status: MilestoneStatus | None = None,
+    overdue: bool | None = None,
+    updated_since: Instant | None = None,
+    sort: MilestoneSort = "created",
+) -> Page[MilestoneOut]:
+    """List the milestones of a project with what is contributed to them."""
+    found, cursor = await list_milestones_of_project(
+        session,
+        paging,
+        project_id,
+        actor=actor,
+        sort=sort,
+        status=status,
+        overdue=overdue,
+        updated_since=updated_since,
+    )
+    return page(request, response, [milestone_out(seen) for seen in found], cursor)
+
+
+@router.get("/milestones", responses=refusals(MissingScope, CursorUnknown))
+async def get_milestones(
+    request: Request,
+    response: Response,
+    session: Transaction,
+    actor: Reader,
+    paging: CurrentPaging,
+    member: Annotated[
+        Slug | None, Query(description="Is accountable for it or contributes to it.")
+    ] = None,
+    status: MilestoneStatus | None = None,
+    due_before: Instant | None = None,
+    overdue: bool | None = None,
+    updated_since: Instant | None = None,
+    sort: MilestoneSort = "created",
+) -> Page[MilestoneOut]:
+    """List milestones of all projects that the caller may see."""
+    found, cursor = await list_milestones(
+        session,
+        paging,
+        actor=actor,
+        sort=sort,
+        member=member,
+        status=status,
+        due_before=due_before,
+        overdue=overdue,
+        updated_since=updated_since,
+    )
+    return page(request, response, [milestone_out(seen) for seen in found], cursor)
+
+
+@router.get("/milestones/{milestone_id}", responses=refusals(MissingScope, MilestoneNotFound))
+async def get_milestone(
+    milestone_id: UUID, response: Response, session: Transaction, actor: Reader
+) -> MilestoneOut:
+    """Read a milestone."""
+    return answer(response, await milestone_seen(session, milestone_id, actor=actor))
+
+
+@router.patch("/milestones/{milestone_id}", responses=refusals(*PLANNING))
+async def patch_milestone(
+    milestone_id: UUID,
+    body: MilestonePatch,
+    response: Response,
+    session: Transaction,
+    actor: CurrentActor,
+    now: Now,
+    expected: ExpectedVersion,
+) -> MilestoneOut:
+    """Word a milestone differently. Only the lead may."""
+    changes = cast(MilestoneChanges, body.model_dump(exclude_unset=True))
+    seen = await change_milestone(
+        session, milestone_id, actor=actor, now=now, expected=expected, changes=changes
+    )
+    return answer(response, seen)
+
+
+@router.post(
+    "/milestones/{milestone_id}/reschedule",
+    dependencies=[Idempotent],
+    responses=refusals(*PLANNING, OthersAreAffected),
+)
+async def post_milestone_reschedule(
+    milestone_id: UUID,
+    body: DeadlineIn,
+    response: Response,
+    session: Transaction,
+    actor: CurrentActor,
+    now: Now,
+    expected: ExpectedVersion,
+) -> MilestoneOut:
+    """Move the deadline. The lead may do so alone only where no other member is touched."""
+    seen = await reschedule_milestone(
+        session,
+        milestone_id,
+        actor=actor,
+        now=now,
+        expected=expected,
+        due_on=body.due_on,
+        time_zone=body.time_zone,
+    )
+    return answer(response, seen)
+
+
+@router.post(
+    "/milestones/{milestone_id}/start",
+    dependencies=[Idempotent],
+    responses=refusals(*WORKING, MilestoneStartedBefore),
+)
+async def post_milestone_start(
+    milestone_id: UUID,
+    response: Response,
+    session: Transaction,
+    actor: CurrentActor,
+    now: Now,
+    expected: ExpectedVersion,
+) -> MilestoneOut:
+    """Begin with a milestone. Only the accountable member may."""
+    return answer(
+        response,
+        await start_milestone(session, milestone_id, actor=actor, now=now, expected=expected),
+    )
+
+
+@router.post(
+    "/milestones/{milestone_id}/completion",
+    dependencies=[Idempotent],
+    responses=refusals(*WORKING, MilestoneNotStarted, ContributionsOpen),
+)
+async def post_milestone_completion(
+    milestone_id: UUID,
+    response: Response,
+    session: Transaction,
+    actor: CurrentActor,
+    now: Now,
+    expected: ExpectedVersion,
+) -> MilestoneOut:
+    """Declare a milestone done, finally. Only the accountable member may."""
+    return answer(
+        response,
+        await complete_milestone(session, milestone_id, actor=actor, now=now, expected=expected),
+    )
+
+
+@router.post(
+    "/milestones/{milestone_id}/cancellation",
+    dependencies=[Idempotent],
+    responses=refusals(*PLANNING, OthersAreAffected),
+)
+async def post_milestone_cancellation(
+    milestone_id: UUID,
+    body: ReasonIn,
+    response: Response,
+    session: Transaction,
+    actor: CurrentActor,
+    now: Now,
+    expected: ExpectedVersion,
+) -> MilestoneOut:
+    """Owe a result no longer. The lead may do so alone only where no other member is touched."""
+    seen = await cancel_milestone(
+        session, milestone_id, actor=actor, now=now, expected=expected, reason=body.reason
+    )
+    return answer(response, seen)

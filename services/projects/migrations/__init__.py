@@ -1,0 +1,1 @@
+"""The tables of this service, release by release."""

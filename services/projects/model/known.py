@@ -1,0 +1,36 @@
+"""What this service knows of the members service: copies that follow its facts."""
+
+from uuid import UUID
+
+from sqlalchemy import Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from services.projects.model.base import Base
+
+
+class KnownMember(Base, kw_only=True):
+    """A member of the network, as far as projects need it."""
+
+    __tablename__ = "known_member"
+
+    slug: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[int]
+    name: Mapped[dict[str, str]]
+    status: Mapped[str]
+    time_zone: Mapped[str]
+    country: Mapped[str]
+    is_host: Mapped[bool]
+
+
+class KnownOfficial(Base, kw_only=True):
+    """An official without name and address, which stay where they can be erased."""
+
+    __tablename__ = "known_official"
+    __table_args__ = (Index("ix_known_official_member", "member"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    version: Mapped[int]
+    member: Mapped[str]
+    function: Mapped[dict[str, str]]
+    roles: Mapped[tuple[str, ...]]
+    status: Mapped[str]

@@ -1,0 +1,543 @@
+"""A milestone: a result owed by a deadline, and what members contribute to it."""
+
+from collections.abc import Callable
+from datetime import date, datetime
+from functools import partial
+from typing import Final, TypedDict
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, Text, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from services.projects.model.base import Base
+from services.projects.model.contribution import Contribution, ContributionNotFound
+from services.projects.model.deadline import end_of_day
+from services.projects.model.project import Project, permitted
+from services.projects.model.standing import (
+    MAY_CONTRIBUTE,
+    MAY_WRITE,
+    NotParticipating,
+    Places,
+    Standing,
+)
+from shared.contracts.projects import MilestoneState, MilestoneStatus
+from shared.identifiers import new_id
+from shared.refusals import Conflict, Forbidden, Invalid, NotFound
+
+
+class MilestoneNotFound(NotFound):
+    code = "milestone-not-found"
+    title = "There is no such milestone"
+
+
+class NotAccountable(Forbidden):
+    code = "not-accountable"
+    title = "Only the member accountable for the milestone may do this"
+
+
+class NotLeadOrAccountable(Forbidden):
+    code = "not-lead-or-accountable"
+    title = "Only the lead or the member accountable for the milestone may do this"
+
+
+class MemberNotParticipating(Conflict):
+    code = "member-not-participating"
+    title = "The member has no place in the project that lets it do this"
+
+
+class MilestoneEnded(Conflict):
+    code = "milestone-ended"
+    title = "The milestone is completed or cancelled; it changes no more"
+
+
+class MilestoneStartedBefore(Conflict):
+    code = "milestone-started-before"
+    title = "The milestone is in progress already"
+
+
+class MilestoneNotStarted(Conflict):
+    code = "milestone-not-started"
+    title = "Only a milestone in progress can be completed"
+
+
+class ContributionsOpen(Conflict):
+    code = "contributions-open"
+    title = "Not every contribution has been accepted"
+
+
+class OthersAreAffected(Conflict):
+    code = "others-are-affected"
+    title = "What other members promised cannot be changed over their heads"
+
+
+class AccountableOwesAll(Invalid):
+    code = "accountable-owes-all"
+    title = "The accountable member owes the whole milestone, not a contribution to it"
+
+
+class TooManyContributions(Conflict):
+    code = "too-many-contributions"
+    title = "The milestone has as many contributions as it can have"
+
+
+OPEN: Final[frozenset[MilestoneStatus]] = frozenset({"planned", "in_progress"})
+CONTRIBUTIONS_MAX: Final = 20
+"""A fact carries all of them, twice where they changed, and the broker takes one megabyte."""
+
+
+class MilestoneChanges(TypedDict, total=False):
+    """What of a milestone touches nobody's promise."""
+
+    title: dict[str, str]
+    description: dict[str, str] | None
+
+
+class Milestone(Base, kw_only=True):
+    """A result that a project owes by the end of a local day. `accountable` is a member."""
+
+    __tablename__ = "milestone"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default_factory=new_id)
+    project_id: Mapped[UUID] = mapped_column(ForeignKey("project.id"), init=False)
+    title: Mapped[dict[str, str]]
+    description: Mapped[dict[str, str] | None] = mapped_column(JSONB(none_as_null=True))
+    due_on: Mapped[date]
+    time_zone: Mapped[str]
+    due_at: Mapped[datetime]
+    accountable: Mapped[str]
+    status: Mapped[MilestoneStatus] = mapped_column(Text, init=False, default="planned")
+    status_reason: Mapped[str | None] = mapped_column(init=False, default=None)
+    is_overdue: Mapped[bool] = mapped_column(init=False, default=False)
+    completed_at: Mapped[datetime | None] = mapped_column(init=False, default=None)
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    version: Mapped[int] = mapped_column(init=False, default=1)
+
+    project: Mapped[Project] = relationship(lazy="raise", repr=False)
+    contributions: Mapped[list[Contribution]] = relationship(
+        lazy="raise", repr=False, init=False, default_factory=list, order_by=Contribution.id
+    )
+
+    __table_args__ = (
+        Index("ix_milestone_project_id_created_at_id", "project_id", "created_at", "id"),
+        Index("ix_milestone_accountable", "accountable"),
+        Index("ix_milestone_due_at_id", "due_at", "id"),
+        Index("ix_milestone_created_at_id", "created_at", "id"),
+        Index("ix_milestone_updated_at_id", "updated_at", "id"),
+        Index(
+            "ix_milestone_not_yet_overdue",
+            "due_at",
+            postgresql_where=text("status IN ('planned', 'in_progress') AND NOT is_overdue"),
+        ),
+        Index(
+            "ix_milestone_overdue",
+            "due_at",
+            postgresql_where=text("is_overdue"),
+        ),
+    )
+    __mapper_args__ = {"version_id_col": version, "version_id_generator": False}  # noqa: RUF012
+
+    @classmethod
+    def plan(
+        cls,
+        project: Project,
+        *,
+        title: dict[str, str],
+        description: dict[str, str] | None,
+        due_on: date,
+        time_zone: str,
+        accountable: str,
+        by: Standing,
+        at: datetime,
+    ) -> "Milestone":
+        """Owe a new result.
+
+        Raises:
+            MissingScope, MemberNotActive, NotProjectLead: the actor may not.
+            ProjectEnded, ProjectNotUnderWay: the project is not open for planning.
+            MemberNotParticipating: `accountable` neither leads, takes part nor is invited to.
+        """
+        project.ensure_led_by(by)
+        project.ensure_under_way()
+        if accountable != project.lead and not by.may_take_part(accountable):
+            raise MemberNotParticipating(f"Member {accountable} is not invited as a participant.")
+        return cls(
+            project=project,
+            title=title,
+            description=description,
+            due_on=due_on,
+            time_zone=time_zone,
+            due_at=end_of_day(due_on, time_zone),
+            accountable=accountable,
+            created_at=at,
+            updated_at=at,
+        )
+
+    # Who may do what.
+
+    def ensure_worker(self, standing: Standing) -> None:
+        """Refuse a member that has no part in the project's work.
+
+        Raises:
+            NotParticipating: the member neither leads the project nor has accepted to take part.
+        """
+        if standing.member != self.project.lead and not standing.takes_part(standing.member):
+            raise NotParticipating(f"Member {standing.member} has not accepted to take part.")
+
+    def ensure_accountable(self, standing: Standing) -> None:
+        """Refuse unless the actor may speak for the accountable member.
+
+        Raises:
+            MissingScope, MemberNotActive: the actor may not write.
+            NotAccountable: another member is accountable.
+            NotParticipating: the member has not accepted to take part.
+        """
+        standing.ensure_may_write(MAY_WRITE)
+        if standing.member != self.accountable:
+            raise NotAccountable(f"Member {self.accountable} is accountable.")
+        self.ensure_worker(standing)
+
+    def ensure_lead_or_accountable(self, standing: Standing) -> None:
+        """Refuse unless the actor may speak for the lead or the accountable member.
+
+        Raises:
+            MissingScope, MemberNotActive: the actor may not write.
+            NotLeadOrAccountable: its member is neither.
+            NotParticipating: the accountable member has not accepted to take part.
+        """
+        standing.ensure_may_write(MAY_WRITE)
+        if standing.member not in {self.project.lead, self.accountable}:
+            raise NotLeadOrAccountable(
+                f"Members {self.project.lead} and {self.accountable} may ask."
+            )
+        self.ensure_worker(standing)
+
+    def ensure_contributing(self, contribution: Contribution, standing: Standing) -> None:
+        """Refuse unless the actor may speak for the contributing member.
+
+        Raises:
+            MissingScope, MemberNotActive: the actor may not write.
+            NotYourContribution: another member owes the contribution.
+            NotParticipating: the member no longer takes part.
+        """
+        standing.ensure_may_write(MAY_CONTRIBUTE, MAY_WRITE)
+        contribution.ensure_owed_by(standing.member)
+        self.ensure_worker(standing)
+
+    # In which state things can be done.
+
+    def ensure_open(self) -> None:
+        """Refuse once the milestone is completed or cancelled.
+
+        Raises:
+            MilestoneEnded: it is.
+        """
+        if self.status not in OPEN:
+            raise MilestoneEnded(f"It is {self.status}.")
+
+    def ensure_plannable(self) -> None:
+        """Refuse to plan where neither milestone nor project is open for it.
+
+        Raises:
+            ProjectEnded, ProjectNotUnderWay, MilestoneEnded: one of them is not.
+        """
+        self.project.ensure_under_way()
+        self.ensure_open()
+
+    def ensure_workable(self) -> None:
+        """Refuse work where the project does not work, or the milestone is over.
+
+        Raises:
+            ProjectEnded, ProjectNotActive, MilestoneEnded: so it is.
+        """
+        self.project.ensure_active()
+        self.ensure_open()
+
+    def ensure_can_be_started(self) -> None:
+        """Refuse to start what cannot be started now.
+
+        Raises:
+            ProjectEnded, ProjectNotActive, MilestoneEnded: there is no work to do.
+            MilestoneStartedBefore: it is in progress.
+        """
+        self.ensure_workable()
+        if self.status != "planned":
+            raise MilestoneStartedBefore(f"It is {self.status}.")
+
+    def ensure_can_be_completed(self) -> None:
+        """Refuse to complete what is not complete.
+
+        Raises:
+            ProjectEnded, ProjectNotActive, MilestoneEnded: there is no work to do.
+            MilestoneNotStarted: nobody has begun.
+            ContributionsOpen: a contribution has not been accepted.
+        """
+        self.ensure_workable()
+        if self.status != "in_progress":
+            raise MilestoneNotStarted(f"It is {self.status}.")
+        waiting = [owed for owed in self.contributions if owed.status != "accepted"]
+        if waiting:
+            raise ContributionsOpen(
+                "Open are those of " + ", ".join(sorted({owed.member for owed in waiting})) + ".",
+                members={
+                    "contributions": [
+                        {"id": str(owed.id), "member": owed.member, "status": owed.status}
+                        for owed in waiting
+                    ]
+                },
+            )
+
+    def others_with_a_stake(self, places: Places) -> list[str]:
+        """Members besides the lead that promised something here and still have a place."""
+        promised = {self.accountable, *(owed.member for owed in self.contributions)}
+        return sorted(promised.intersection(places) - {self.project.lead})
+
+    def ensure_touches_nobody_else(self, places: Places) -> None:
+        """Refuse to change what another member promised.
+
+        Raises:
+            ProjectEnded, ProjectNotUnderWay, MilestoneEnded: nothing here changes now.
+            OthersAreAffected: others are accountable or contribute.
+        """
+        self.ensure_plannable()
+        others = self.others_with_a_stake(places)
+        if others:
+            raise OthersAreAffected(
+                f"It touches {', '.join(others)}.", members={"affected_members": others}
+            )
+
+    # What can be done.
+
+    def change(self, changes: MilestoneChanges, *, by: Standing, at: datetime) -> None:
+        """Word the milestone differently.
+
+        Raises:
+            MissingScope, MemberNotActive, NotProjectLead: the actor may not.
+            ProjectEnded, ProjectNotUnderWay, MilestoneEnded: nothing here changes now.
+        """
+        self.project.ensure_led_by(by)
+        self.ensure_plannable()
+        for name, value in changes.items():
+            setattr(self, name, value)
+        self._changed(at)
+
+    def reschedule(self, due_on: date, time_zone: str, *, by: Standing, at: datetime) -> None:
+        """Move the deadline. The lead may do so alone only where nobody else is touched.
+
+        Raises:
+            MissingScope, MemberNotActive, NotProjectLead: the actor may not.
+            ProjectEnded, ProjectNotUnderWay, MilestoneEnded: nothing here changes now.
+            OthersAreAffected: another member is accountable or contributes.
+        """
+        self.project.ensure_led_by(by)
+        self.ensure_touches_nobody_else(by.places)
+        self.due_on = due_on
+        self.time_zone = time_zone
+        self.due_at = end_of_day(due_on, time_zone)
+        self.is_overdue = self.is_overdue and self.due_at <= at
+        self._changed(at)
+
+    def start(self, *, by: Standing, at: datetime) -> None:
+        """Begin with it.
+
+        Raises:
+            MissingScope, MemberNotActive, NotAccountable, NotParticipating: the actor may not.
+            ProjectEnded, ProjectNotActive, MilestoneEnded: there is no work to do.
+            MilestoneStartedBefore: it is in progress.
+        """
+        self.ensure_accountable(by)
+        self.ensure_can_be_started()
+        self.status = "in_progress"
+        self._changed(at)
+
+    def complete(self, *, by: Standing, at: datetime) -> None:
+        """Declare the milestone done. Final.
+
+        Raises:
+            MissingScope, MemberNotActive, NotAccountable, NotParticipating: the actor may not.
+            ProjectEnded, ProjectNotActive, MilestoneEnded: there is no work to do.
+            MilestoneNotStarted: nobody has begun.
+            ContributionsOpen: a contribution has not been accepted.
+        """
+        self.ensure_accountable(by)
+        self.ensure_can_be_completed()
+        self.completed_at = at
+        self._end("completed", at)
+
+    def cancel(self, reason: str, *, by: Standing, at: datetime) -> None:
+        """Owe the result no longer. Final.
+
+        Raises:
+            MissingScope, MemberNotActive, NotProjectLead: the actor may not.
+            ProjectEnded, ProjectNotUnderWay, MilestoneEnded: nothing here changes now.
+            OthersAreAffected: another member is accountable or contributes.
+        """
+        self.project.ensure_led_by(by)
+        self.ensure_touches_nobody_else(by.places)
+        self.status_reason = reason
+        self._end("cancelled", at)
+
+    def become_overdue(self, *, at: datetime) -> None:
+        """Note that the deadline has passed while the milestone was open. Done by the clock."""
+        self.is_overdue = True
+        self._changed(at)
+
+    def ensure_takes_contributions(self) -> None:
+        """Refuse to ask for more where nothing more can be owed.
+
+        Raises:
+            ProjectEnded, ProjectNotUnderWay, MilestoneEnded: nothing here changes now.
+            TooManyContributions: the milestone has as many as it can have.
+        """
+        self.ensure_plannable()
+        if len(self.contributions) >= CONTRIBUTIONS_MAX:
+            raise TooManyContributions(f"There are {CONTRIBUTIONS_MAX}.")
+
+    def request_contribution(
+        self, *, member: str, description: str, by: Standing, at: datetime
+    ) -> Contribution:
+        """Ask a participating member to contribute.
+
+        Raises:
+            MissingScope, MemberNotActive, NotLeadOrAccountable, NotParticipating: the actor may
+                not.
+            ProjectEnded, ProjectNotUnderWay, MilestoneEnded: nothing here changes now.
+            TooManyContributions: the milestone has as many as it can have.
+            AccountableOwesAll: the member is accountable for the whole.
+            MemberNotParticipating: the member has not accepted to take part.
+        """
+        self.ensure_lead_or_accountable(by)
+        self.ensure_takes_contributions()
+        if member == self.accountable:
+            raise AccountableOwesAll(f"Member {member} is accountable for the milestone.")
+        if member != self.project.lead and not by.takes_part(member):
+            raise MemberNotParticipating(f"Member {member} has not accepted to take part.")
+        contribution = Contribution(member=member, description=description)
+        self.contributions.append(contribution)
+        self._changed(at)
+        return contribution
+
+    def contribution(self, contribution_id: UUID) -> Contribution:
+        """Find a contribution to this milestone.
+
+        Raises:
+            ContributionNotFound: it has none with this id.
+        """
+        for contribution in self.contributions:
+            if contribution.id == contribution_id:
+                return contribution
+        raise ContributionNotFound(f"The milestone has no contribution {contribution_id}.")
+
+    def deliver(
+        self, contribution: Contribution, evidence: str, *, by: Standing, at: datetime
+    ) -> None:
+        """Say that a contribution is there, for the first time or after it was returned.
+
+        Raises:
+            MissingScope, MemberNotActive, NotYourContribution, NotParticipating: the actor may
+                not.
+            ProjectEnded, ProjectNotActive, MilestoneEnded: there is no work to do.
+            NothingToDeliver: it has been delivered or accepted.
+        """
+        self.ensure_contributing(contribution, by)
+        self.ensure_workable()
+        contribution.deliver(evidence, at=at)
+        self._changed(at)
+
+    def accept(self, contribution: Contribution, *, by: Standing, at: datetime) -> None:
+        """Take a delivered contribution. Final.
+
+        Raises:
+            MissingScope, MemberNotActive, NotAccountable, NotParticipating: the actor may not.
+            ProjectEnded, ProjectNotActive, MilestoneEnded: there is no work to do.
+            NothingDelivered: it waits for its member, or was accepted before.
+        """
+        self.ensure_accountable(by)
+        self.ensure_workable()
+        contribution.accept(at=at)
+        self._changed(at)
+
+    def give_back(
+        self, contribution: Contribution, reason: str, *, by: Standing, at: datetime
+    ) -> None:
+        """Return a delivered contribution to its member, which delivers it again.
+
+        Raises:
+            MissingScope, MemberNotActive, NotAccountable, NotParticipating: the actor may not.
+            ProjectEnded, ProjectNotActive, MilestoneEnded: there is no work to do.
+            NothingDelivered: it waits for its member, or was accepted before.
+        """
+        self.ensure_accountable(by)
+        self.ensure_workable()
+        contribution.give_back(reason, at=at)
+        self._changed(at)
+
+    # What the actor may do now: the rules above, asked in advance.
+
+    def allowed_actions(self, by: Standing) -> list[str]:
+        """Name what the actor may do to the milestone now."""
+        lead, accountable = self.project.ensure_led_by, self.ensure_accountable
+        rules: dict[str, tuple[Callable[[Standing], None], Callable[[], None]]] = {
+            "change": (lead, self.ensure_plannable),
+            "reschedule": (lead, lambda: self.ensure_touches_nobody_else(by.places)),
+            "cancel": (lead, lambda: self.ensure_touches_nobody_else(by.places)),
+            "start": (accountable, self.ensure_can_be_started),
+            "complete": (accountable, self.ensure_can_be_completed),
+            "request_contribution": (
+                self.ensure_lead_or_accountable,
+                self.ensure_takes_contributions,
+            ),
+        }
+        return self._permitted(by, rules)
+
+    def allowed_actions_on(self, contribution: Contribution, by: Standing) -> list[str]:
+        """Name what the actor may do to a contribution now."""
+
+        def in_work(rule: Callable[[], None]) -> Callable[[], None]:
+            def both() -> None:
+                self.ensure_workable()
+                rule()
+
+            return both
+
+        decide = in_work(contribution.ensure_can_be_decided)
+        rules: dict[str, tuple[Callable[[Standing], None], Callable[[], None]]] = {
+            "deliver": (
+                lambda standing: self.ensure_contributing(contribution, standing),
+                in_work(contribution.ensure_can_be_delivered),
+            ),
+            "accept": (self.ensure_accountable, decide),
+            "return": (self.ensure_accountable, decide),
+        }
+        return self._permitted(by, rules)
+
+    def _permitted(
+        self,
+        by: Standing,
+        rules: dict[str, tuple[Callable[[Standing], None], Callable[[], None]]],
+    ) -> list[str]:
+        if self.status not in OPEN:
+            return []
+        return [
+            action
+            for action, (ensure_may, ensure_can) in rules.items()
+            if permitted(partial(ensure_may, by)) and permitted(ensure_can)
+        ]
+
+    def state(self) -> MilestoneState:
+        return MilestoneState.model_validate(self)
+
+    def _end(self, status: MilestoneStatus, at: datetime) -> None:
+        self.status = status
+        self.is_overdue = False
+        self._changed(at)
+
+    def _changed(self, at: datetime) -> None:
+        self.version += 1
+        self.updated_at = at
+
+
+def no_milestone(milestone_id: UUID) -> MilestoneNotFound:
+    """The same words whether there is none or the actor may not see it."""
+    return MilestoneNotFound(f"You see no milestone with the id {milestone_id}.")

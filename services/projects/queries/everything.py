@@ -1,0 +1,55 @@
+"""All that this service holds, for the operator's dump."""
+
+from typing import ClassVar
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import selectinload
+
+from services.projects.model.known import KnownMember, KnownOfficial
+from services.projects.model.milestone import Milestone
+from services.projects.model.participation import Participation
+from services.projects.model.project import Project
+from shared.contracts.event import State
+
+
+class KnownMemberState(State):
+    """The service's copy of a member."""
+
+    key: ClassVar[str] = "slug"
+
+    slug: str
+    name: dict[str, str]
+    status: str
+    time_zone: str
+    country: str
+    is_host: bool
+
+
+class KnownOfficialState(State):
+    """The service's copy of an official."""
+
+    id: UUID
+    member: str
+    function: dict[str, str]
+    roles: tuple[str, ...]
+    status: str
+
+
+async def all_states(session: AsyncSession) -> dict[str, list[State]]:
+    """Read the state of every entity and of every copy, each in the order of its key."""
+    projects = await session.scalars(select(Project).order_by(Project.id))
+    participations = await session.scalars(select(Participation).order_by(Participation.id))
+    milestones = await session.scalars(
+        select(Milestone).order_by(Milestone.id).options(selectinload(Milestone.contributions))
+    )
+    members = await session.scalars(select(KnownMember).order_by(KnownMember.slug))
+    officials = await session.scalars(select(KnownOfficial).order_by(KnownOfficial.id))
+    return {
+        "project": [project.state() for project in projects],
+        "participation": [participation.state() for participation in participations],
+        "milestone": [milestone.state() for milestone in milestones],
+        "known_member": [KnownMemberState.model_validate(member) for member in members],
+        "known_official": [KnownOfficialState.model_validate(official) for official in officials],
+    }

@@ -1,0 +1,1 @@
+"""Everything that can be done to projects: one file and one public function per verb."""

@@ -1,0 +1,55 @@
+"""Use case: a member leaves a project."""
+
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.projects.queries.participations import (
+    ParticipationSeen,
+    participation_for_change,
+)
+from shared.actor import Actor
+from shared.contracts.event import EVERYONE
+from shared.contracts.projects import ParticipationWithdrawn
+from shared.http.preconditions import ensure_version
+from shared.messaging.outbox import announce
+
+
+async def withdraw_participation(
+    session: AsyncSession,
+    participation_id: UUID,
+    *,
+    actor: Actor,
+    now: datetime,
+    expected: int | None,
+    withdrawn_on: date | None,
+    note: str,
+) -> ParticipationSeen:
+    """Leave a project, which the member may then see no longer.
+
+    Raises:
+        ParticipationNotFound: for the actor there is none.
+        MissingScope, MemberNotActive, NotYourParticipation: the actor may not.
+        VersionStale: the participation is not at the expected version.
+        NotTakingPart: the member has not accepted, or has withdrawn before.
+        ProjectEnded: the project is over.
+        WithdrawalInThePast: the day has passed where the member is.
+    """
+    participation, standing = await participation_for_change(session, participation_id, actor=actor)
+    project = participation.project
+    participation.ensure_withdrawn_by(standing)
+    before = participation.state()
+    ensure_version(expected, before)
+    participation.withdraw(on=withdrawn_on, note=note, by=standing, at=now)
+    standing = standing.with_place(participation.member, participation.place)
+    audience = project.audience(standing.places)
+    if audience != EVERYONE:
+        audience = (*audience, participation.member)
+    announce(
+        session,
+        ParticipationWithdrawn.about(
+            participation.state(), before=before, by=actor, at=now, audience=audience
+        ),
+    )
+    return participation, standing

@@ -1,0 +1,24 @@
+"""The worker of the projects service: relay, copies of members and officials, deadlines."""
+
+import sys
+from typing import Final
+
+from services.projects.consumers.members import SUBSCRIPTIONS
+from services.projects.settings import ProjectsSettings
+from services.projects.use_cases.note_overdue_milestones import note_overdue_milestones
+from shared.serving import Worker
+from shared.timers import Timer
+
+WORKER: Final = Worker(
+    "projects",
+    subscriptions=SUBSCRIPTIONS,
+    timers=[Timer("milestones-overdue", note_overdue_milestones)],
+)
+
+
+def main() -> None:
+    WORKER.run(ProjectsSettings(), sys.argv[1:])
+
+
+if __name__ == "__main__":
+    main()
