@@ -8,6 +8,8 @@ import asyncpg
 from pydantic import BaseModel
 from sqlalchemy import BigInteger, DateTime, Dialect, Text, TypeDecorator
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
     AsyncSession,
@@ -61,6 +63,7 @@ def connect(settings: Settings, *, application: str, pool_size: int | None = Non
         pool_timeout=settings.request_seconds / 2,
         pool_recycle=1800,
         pool_pre_ping=True,
+        hide_parameters=True,  # what people wrote must not stand in logs
         connect_args={
             "timeout": settings.request_seconds / 2,
             "server_settings": {
@@ -94,6 +97,37 @@ else:
 def asyncpg_dsn(settings: Settings) -> str:
     """Address of the same database for a connection outside the pool, which can hold locks."""
     return settings.database_url.get_secret_value().replace("postgresql+asyncpg", "postgresql", 1)
+
+
+OUTAGES: Final = (
+    "08",  # connection lost
+    "25006",  # read only: a standby that was the primary a moment ago
+    "25P03",  # we were idle in a transaction for too long
+    "28",  # cannot log in
+    "3D",  # no such database: it is being restored
+    "40",  # deadlock
+    "53",  # out of connections, memory or disk
+    "55P03",  # lock not available
+    "57",  # being shut down or started, or the statement took too long
+    "58",  # trouble of its machine
+)
+"""Beginnings of SQLSTATE codes after which the same request may well succeed a little later."""
+
+
+def is_outage(error: BaseException) -> bool:
+    """Tell whether this says that the database is away or too busy, and not that we are wrong."""
+    if isinstance(error, PoolTimeout | OSError | TimeoutError):
+        return True
+    cause = error
+    if isinstance(error, DBAPIError):
+        if error.connection_invalidated or error.orig is None:
+            return error.connection_invalidated
+        cause = error.orig.__cause__ or error.orig
+    if isinstance(cause, asyncpg.PostgresError):
+        # After a migration a statement that was prepared before it fails once.
+        gone_stale = isinstance(cause, asyncpg.InvalidCachedStatementError)
+        return gone_stale or str(cause.sqlstate).startswith(OUTAGES)
+    return isinstance(cause, asyncpg.InterfaceError | OSError)
 
 
 def as_json(value: Any) -> Any:

@@ -4,16 +4,22 @@ from collections import defaultdict
 from typing import Any, Final
 
 import structlog
-from asyncpg.exceptions import DataError, PostgresConnectionError, UntranslatableCharacterError
+from asyncpg.exceptions import (
+    DataError,
+    ExclusionViolationError,
+    ForeignKeyViolationError,
+    UniqueViolationError,
+)
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm.exc import StaleDataError
 from starlette.exceptions import HTTPException
 
+from shared.database import is_outage
 from shared.refusals import (
     Conflict,
     Forbidden,
@@ -45,6 +51,9 @@ STATUS: Final[dict[type[Refusal], int]] = {
 }
 
 RETRY_AFTER_SECONDS: Final = 2
+
+MEANWHILE: Final = (UniqueViolationError, ForeignKeyViolationError, ExclusionViolationError)
+"""What our rules had ruled out became true between the look and the change."""
 
 
 class InvalidField(BaseModel):
@@ -183,7 +192,7 @@ def fault_answer(request: Request, error: Exception) -> Response:
     """Answer what we did not foresee: 422, 503 or 500, and nothing about our inside."""
     path = request.url.path
     cause = error.orig.__cause__ if isinstance(error, DBAPIError) and error.orig else None
-    if isinstance(error, StaleDataError):
+    if isinstance(error, StaleDataError) or isinstance(cause, MEANWHILE):
         return plain_problem(
             path,
             409,
@@ -191,7 +200,7 @@ def fault_answer(request: Request, error: Exception) -> Response:
             "Somebody changed it in the same moment",
             "Nothing was changed by this request. Read it again.",
         )
-    if isinstance(cause, DataError | UntranslatableCharacterError):
+    if isinstance(cause, DataError):
         ODD_INPUT.inc()
         log.error("input.unforeseen", exc_info=error)
         return plain_problem(
@@ -215,13 +224,3 @@ def fault_answer(request: Request, error: Exception) -> Response:
     return plain_problem(
         path, 500, "internal", "Something went wrong on our side", "It has been recorded."
     )
-
-
-def is_outage(error: Exception) -> bool:
-    """Tell whether this says that the database is away, and not that we are wrong."""
-    if isinstance(error, OperationalError | InterfaceError | PoolTimeout | OSError | TimeoutError):
-        return True
-    if isinstance(error, DBAPIError):
-        cause = error.orig.__cause__ if error.orig else None
-        return error.connection_invalidated or isinstance(cause, PostgresConnectionError | OSError)
-    return False
