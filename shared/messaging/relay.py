@@ -8,14 +8,16 @@ after the broker has confirmed. A crash between confirmation and commit sends th
 message id lets the broker drop the copies, and consumers tolerate them if it no longer can.
 
 When the stream is missing, or was created at another moment than last time, the broker has lost
-its disk: the relay makes the stream and refills it from the event log before it goes on.
+its disk: the relay makes the stream and refills it from the event log before it goes on. It looks
+whenever it begins, after each trouble, and every second.
 """
 
 import asyncio
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import timedelta
 from typing import Any, Final
 from uuid import uuid4
 
@@ -24,13 +26,14 @@ import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
-from nats.js.api import Header, PubAck
-from nats.js.errors import APIError, NotFoundError
+from nats.js.api import Header
+from nats.js.errors import APIError
 
 from shared.clock import utc_now
 from shared.database import PlainConnection, asyncpg_dsn
 from shared.messaging.broker import ensure_stream, stream_of
 from shared.messaging.partitions import ensure_partitions
+from shared.messaging.patience import Patience
 from shared.settings import Settings
 from shared.telemetry import (
     OUTBOX_OLDEST_SECONDS,
@@ -45,13 +48,28 @@ log = structlog.get_logger(__name__)
 ATOMIC_FROM: Final = 5
 """From this size on a batch is published as one: a single fsync of the broker instead of many."""
 
+BATCH_BYTES: Final = 8_000_000
+"""A batch of large events holds fewer of them, so that neither we nor the broker choke on it."""
+
 LOCK: Final = "SELECT pg_try_advisory_lock(hashtext('renkei.relay'))"
+
+KEEPALIVE: Final = {
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+}
+"""The database frees the lock of a relay whose machine has vanished within half a minute."""
 
 TAKE: Final = """
     WITH taken AS (
-        DELETE FROM outbox WHERE position IN (
-            SELECT position FROM outbox ORDER BY position LIMIT $1 FOR UPDATE SKIP LOCKED
-        )
+        DELETE FROM outbox WHERE position = ANY (ARRAY(
+            SELECT position FROM (
+                SELECT position,
+                       sum(length(body)) OVER (ORDER BY position) - length(body) AS bytes_before
+                FROM (SELECT position, body FROM outbox ORDER BY position LIMIT $1) AS first
+            ) AS measured
+            WHERE bytes_before < $2
+        ))
         RETURNING recorded_at, position, event_id, subject, body
     )
     INSERT INTO event_log (recorded_at, position, event_id, subject, body)
@@ -59,9 +77,13 @@ TAKE: Final = """
     RETURNING position, event_id, subject, body
 """
 
-REFILL: Final = """
-    SELECT position, event_id, subject, body FROM event_log
-    WHERE position > $1 ORDER BY position LIMIT $2
+REFILL_BATCH: Final = 200
+
+REFILL: Final = "SELECT event_id, subject, body FROM event_log ORDER BY position"
+
+MEASURE: Final = """
+    SELECT count(*), extract(epoch FROM now() - min(recorded_at))::float8
+    FROM (SELECT recorded_at FROM outbox ORDER BY position LIMIT 100000) AS first
 """
 
 
@@ -85,13 +107,13 @@ class Relay:
             wake.set()
 
         await self.nats.subscribe(f"wake.{self.service}", cb=woken)
-        pause = self.settings.retry_seconds
+        patience = Patience(self.settings)
         while True:
             try:
                 connection = await asyncpg.connect(
                     asyncpg_dsn(self.settings),
                     timeout=self.settings.publish_seconds,
-                    server_settings={"application_name": f"{self.service}-relay"},
+                    server_settings={"application_name": f"{self.service}-relay", **KEEPALIVE},
                 )
                 try:
                     while not await connection.fetchval(LOCK):  # noqa: ASYNC110 -- held elsewhere
@@ -99,47 +121,48 @@ class Relay:
                     RELAY_ACTIVE.set(1)
                     if on_active is not None:
                         on_active.set()
-                    await self._send_until_trouble(connection, wake)
+                    await self._send_until_trouble(connection, wake, patience)
                 finally:
                     RELAY_ACTIVE.set(0)
                     # Closing politely could wait for a server that is gone.
                     connection.terminate()
             except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                log.warning("relay.interrupted", error=repr(error), retry_seconds=pause)
+                log.warning("relay.interrupted", error=repr(error))
             except (NatsError, NotPublished) as error:
                 OUTBOX_PUBLISH_FAILURES.labels(reason=type(error).__name__).inc()
-                log.warning("relay.not_published", error=repr(error), retry_seconds=pause)
-            else:
-                pause = self.settings.retry_seconds
-                continue
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, self.settings.retry_seconds_max)
+                log.warning("relay.not_published", error=repr(error))
+            # Another relay may have more luck: the lock is free for the length of the pause.
+            await patience.pause()
 
-    async def _send_until_trouble(self, connection: PlainConnection, wake: asyncio.Event) -> None:
-        await ensure_partitions(connection, utc_now())
-        await self.ensure_filled_stream(connection)
-        next_partitions = self._tomorrow()
+    async def _send_until_trouble(
+        self, connection: PlainConnection, wake: asyncio.Event, patience: Patience
+    ) -> None:
+        look_at, partitions_at = 0.0, utc_now()
         while True:
+            if utc_now() >= partitions_at:
+                await ensure_partitions(connection, utc_now())
+                partitions_at = utc_now() + timedelta(days=1)
+            if time.monotonic() >= look_at:
+                await self._look_around(connection)
+                look_at = time.monotonic() + self.settings.relay_poll_seconds
             wake.clear()
             sent = await self.send_waiting(connection)
+            patience.worked()
             if sent == 0:
-                if utc_now() >= next_partitions:
-                    await ensure_partitions(connection, utc_now())
-                    next_partitions = self._tomorrow()
-                await self._measure(connection)
                 try:
                     await asyncio.wait_for(wake.wait(), self.settings.relay_poll_seconds)
                 except TimeoutError:
-                    await connection.execute("SELECT 1")  # notices a database that has gone
-                continue
-            if sent < self.settings.relay_batch:
+                    continue
+            elif sent < self.settings.relay_batch:
                 # More is about to come; a moment's patience makes one batch of it.
                 await asyncio.sleep(self.settings.relay_linger_seconds)
 
-    @staticmethod
-    def _tomorrow() -> datetime:
-        now = utc_now()
-        return datetime.fromtimestamp(now.timestamp() + 86_400, UTC)
+    async def _look_around(self, connection: PlainConnection) -> None:
+        """See how much waits, and that the stream is there and the one we know."""
+        waiting, oldest = await connection.fetchrow(MEASURE) or (0, None)
+        OUTBOX_PENDING.set(waiting)
+        OUTBOX_OLDEST_SECONDS.set(oldest or 0)
+        await self.ensure_filled_stream(connection)
 
     async def send_waiting(self, connection: PlainConnection) -> int:
         """Send up to one batch of waiting events in the order they were recorded.
@@ -151,26 +174,14 @@ class Relay:
             NotPublished: the broker did not confirm; everything waits as before.
         """
         async with connection.transaction():
-            rows = await connection.fetch(TAKE, self.settings.relay_batch)
+            rows = await connection.fetch(TAKE, self.settings.relay_batch, BATCH_BYTES)
             if rows:
                 rows.sort(key=lambda row: row["position"])
-                await self._publish_or_restore_stream(connection, rows)
+                await self.publish(rows)
         OUTBOX_PUBLISHED.inc(len(rows))
         return len(rows)
 
-    async def _publish_or_restore_stream(
-        self, connection: PlainConnection, rows: Sequence[Any]
-    ) -> None:
-        try:
-            await self.publish(rows)
-        except (NotPublished, NatsError):
-            # Was it the stream that is missing? The rows at hand are sent after what came before.
-            await self.ensure_filled_stream(connection, before=rows[0]["position"])
-            await self.publish(rows)
-
-    async def ensure_filled_stream(
-        self, connection: PlainConnection, *, before: int | None = None
-    ) -> None:
+    async def ensure_filled_stream(self, connection: PlainConnection) -> None:
         """Make the stream if it is missing, and refill it if it is not the one we knew."""
         name = stream_of(self.service)
         created_at = await ensure_stream(
@@ -181,8 +192,9 @@ class Relay:
         known = await connection.fetchval("SELECT created_at FROM known_stream WHERE name=$1", name)
         if known == created_at:
             return
-        refilled = await self.refill(connection, before=before)
-        log.warning("stream.refilled", stream=name, events=refilled)
+        refilled = await self.refill(connection)
+        if known is not None or refilled:
+            log.warning("stream.refilled", stream=name, events=refilled)
         await connection.execute(
             "INSERT INTO known_stream (name, created_at) VALUES ($1, $2)"
             " ON CONFLICT (name) DO UPDATE SET created_at = excluded.created_at",
@@ -190,21 +202,15 @@ class Relay:
             created_at,
         )
 
-    async def refill(self, connection: PlainConnection, *, before: int | None = None) -> int:
-        """Publish the event log again, oldest first; the broker drops what it still has.
-
-        Args:
-            connection: to the service's database.
-            before: stop at this position, because the caller sends from there on.
-        """
-        position, count = 0, 0
-        while rows := await connection.fetch(REFILL, position, self.settings.relay_batch):
-            position = rows[-1]["position"]
-            rows = [row for row in rows if before is None or row["position"] < before]
-            if not rows:
-                break
-            await self.publish(rows)
-            count += len(rows)
+    async def refill(self, connection: PlainConnection) -> int:
+        """Publish the event log again, oldest first; the broker drops what it still has."""
+        count = 0
+        async with connection.transaction(readonly=True):
+            # A cursor, because the log is sorted only once for it, however long it is.
+            logged = await connection.cursor(REFILL)
+            while rows := await logged.fetch(REFILL_BATCH):
+                await self.publish(rows)
+                count += len(rows)
         return count
 
     async def publish(self, rows: Sequence[Any]) -> None:
@@ -247,48 +253,35 @@ class Relay:
             )
         except (NatsError, TimeoutError) as error:
             raise NotPublished(f"no confirmation of {len(rows)} events: {error!r}") from error
-        ensure_stored(answer.data)
+        ensure_stored(answer.data, len(rows))
 
     async def _publish_one_by_one(self, rows: Sequence[Any]) -> None:
+        # Each waits for the one before. With several under way, a connection that breaks could
+        # lose a fact and deliver the following one, and the order would be wrong for good.
         jetstream = self.nats.jetstream()
         stream = stream_of(self.service)
-        # One after another per entity would be slower; the connection keeps the order of sending.
-        confirmations = [
-            await jetstream.publish_async(
-                row["subject"],
-                row["body"],
-                stream=stream,
-                headers={Header.MSG_ID: str(row["event_id"])},
-            )
-            for row in rows
-        ]
-        try:
-            async with asyncio.timeout(self.settings.publish_seconds):
-                for confirmation in confirmations:
-                    await confirmation
-        except (NatsError, APIError, NotFoundError, TimeoutError, asyncio.CancelledError) as error:
-            # A confirmation that never comes would keep its slot for good.
-            for confirmation in confirmations:
-                confirmation.cancel()
-            if isinstance(error, asyncio.CancelledError):
-                raise
-            raise NotPublished(f"no confirmation of {len(rows)} events: {error!r}") from error
-
-    async def _measure(self, connection: PlainConnection) -> None:
-        pending, oldest = await connection.fetchrow(
-            "SELECT count(*), extract(epoch FROM now() - min(recorded_at))::float8 FROM outbox"
-        ) or (0, None)
-        OUTBOX_PENDING.set(pending)
-        OUTBOX_OLDEST_SECONDS.set(oldest or 0)
+        for row in rows:
+            try:
+                await jetstream.publish(
+                    row["subject"],
+                    row["body"],
+                    timeout=self.settings.publish_seconds,
+                    stream=stream,
+                    headers={Header.MSG_ID: str(row["event_id"])},
+                )
+            except (NatsError, TimeoutError) as error:
+                raise NotPublished(f"no confirmation of {row['event_id']}: {error!r}") from error
 
 
-def ensure_stored(answer: bytes) -> None:
-    """Read the broker's answer to a publication.
+def ensure_stored(answer: bytes, count: int) -> None:
+    """Read the broker's answer to a batch.
 
     Raises:
         APIError: it refused.
+        NotPublished: it stored another number of messages than it was given.
     """
     parsed = json.loads(answer or b"{}")
     if "error" in parsed:
         raise APIError.from_error(parsed["error"])
-    PubAck.from_response(parsed)
+    if parsed.get("count") != count:
+        raise NotPublished(f"a batch of {count} events was answered with {parsed}")
