@@ -10,14 +10,16 @@ transaction; an event that is there already is passed over.
 
 What cannot be handled becomes a dead letter with its reason, never a silent drop: a body that is
 no such event at once, an event whose handling fails after `consumer_attempts` deliveries. One such
-event does not stop the others of its batch.
+event does not stop the others of its batch. While the database is away nothing is answered and
+nothing given up: the batch at hand waits.
 """
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final, Generic, TypeVar
+from uuid import UUID
 
 import structlog
 from nats.aio.client import Client
@@ -25,15 +27,16 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js.errors import NotFoundError
 from pydantic import ValidationError
-from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from pydantic_core import to_json
+from sqlalchemy import TextClause, select, text
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase
 
 from shared.contracts.event import CATALOGUE, Event
 from shared.database import Sessions
 from shared.messaging.broker import consumer_config, stream_of
+from shared.messaging.patience import Patience
 from shared.messaging.tables import DeadLetter
 from shared.settings import Settings
 from shared.telemetry import (
@@ -93,18 +96,26 @@ class Copy(Subscription[E]):
             if known is None or event.entityversion > known.entityversion:
                 newest[event.subject] = event
         # Sorted, so that two replicas lock rows in the same order.
-        states = [newest[key].data.state.model_dump(mode="json") for key in sorted(newest)]
-        await session.execute(text(upsert_statement(self.table)), {"states": json.dumps(states)})
+        states = [newest[key].data.state for key in sorted(newest)]
+        fields = frozenset(self.event.state_type().model_fields)
+        await session.execute(
+            upsert_statement(self.table, fields), {"states": to_json(states).decode()}
+        )
 
 
-def upsert_statement(table: type[DeclarativeBase]) -> str:
-    """SQL that overwrites rows by newer states, given as one JSON array."""
-    name = table.__tablename__
-    [key] = [column.name for column in table.__table__.primary_key]
-    columns = [column.name for column in table.__table__.columns]
+@lru_cache
+def upsert_statement(table: type[DeclarativeBase], fields: frozenset[str]) -> TextClause:
+    """SQL that overwrites rows by newer states, given as one JSON array.
+
+    A column that is no field of the state is the table's own, and left alone.
+    """
+    quoted = postgresql.dialect().identifier_preparer.quote  # type: ignore[no-untyped-call]
+    name = quoted(table.__tablename__)
+    [key] = [quoted(column.name) for column in table.__table__.primary_key]
+    columns = [quoted(column.name) for column in table.__table__.columns if column.name in fields]
     assigned = ", ".join(f"{column} = excluded.{column}" for column in columns if column != key)
     listed = ", ".join(columns)
-    return (
+    return text(
         f"INSERT INTO {name} ({listed}) SELECT {listed}"  # noqa: S608 -- names from our own tables
         f" FROM jsonb_populate_recordset(NULL::{name}, CAST(:states AS jsonb))"
         f" ON CONFLICT ({key}) DO UPDATE SET {assigned} WHERE excluded.version > {name}.version"
@@ -130,8 +141,28 @@ def read(message: Msg, expected: type[E]) -> E:
         raise Unreadable(str(error)) from error
 
 
-TRANSIENT: Final = (OperationalError, InterfaceError, PoolTimeout, OSError, TimeoutError)
-"""The database is away or busy: nothing is wrong with the event."""
+FETCH_SECONDS: Final = 5
+LONGEST_DELAY_SECONDS: Final = 64
+
+
+class DatabaseAway(Exception):  # noqa: N818 -- named by what the caller meets
+    """The database does not answer: nothing is wrong with the events."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """An event, and every message that brought it."""
+
+    event: Any
+    messages: list[Msg]
+
+    @property
+    def attempts(self) -> int:
+        return max(message.metadata.num_delivered for message in self.messages)
+
+    async def settle(self) -> None:
+        for message in self.messages:
+            await message.ack()
 
 
 @dataclass(slots=True)
@@ -145,27 +176,21 @@ class Consumer:
 
     async def run(self) -> None:
         """Fetch and handle for ever; declare the durable consumer whenever it is not there."""
-        pause = self.settings.retry_seconds
+        patience = Patience(self.settings)
         while True:
             try:
-                await self._run_until_trouble()
+                await self._run_until_trouble(patience)
             except NotFoundError:
                 # The publisher has not made its stream yet, or the broker lost it.
                 log.info("consumer.waits_for_stream", durable=self.subscription.durable)
                 await asyncio.sleep(self.settings.retry_seconds)
-                pause = self.settings.retry_seconds
-                continue
-            except (NatsError, OSError, TimeoutError, *TRANSIENT) as error:
+            except (NatsError, OSError, TimeoutError) as error:
                 log.warning(
-                    "consumer.interrupted",
-                    durable=self.subscription.durable,
-                    error=repr(error),
-                    retry_seconds=pause,
+                    "consumer.interrupted", durable=self.subscription.durable, error=repr(error)
                 )
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, self.settings.retry_seconds_max)
+                await patience.pause()
 
-    async def _run_until_trouble(self) -> None:
+    async def _run_until_trouble(self, patience: Patience) -> None:
         jetstream = self.nats.jetstream(timeout=5)
         subscription = self.subscription
         await jetstream.add_consumer(
@@ -177,62 +202,76 @@ class Consumer:
         pull = await jetstream.pull_subscribe_bind(
             durable=subscription.durable, stream=subscription.stream
         )
+        lag = CONSUMER_LAG.labels(consumer=subscription.durable)
         try:
             while True:
                 try:
-                    messages = await pull.fetch(self.settings.consumer_batch, timeout=5)
+                    messages = await pull.fetch(self.settings.consumer_batch, timeout=FETCH_SECONDS)
                 except (TimeoutError, NatsError):
                     # Nothing to do, or nothing there any more to do it with?
                     found = await jetstream.consumer_info(subscription.stream, subscription.durable)
-                    CONSUMER_LAG.labels(consumer=subscription.durable).set(found.num_pending or 0)
+                    lag.set(found.num_pending or 0)
+                    patience.worked()
                     continue
-                await self.receive(messages)
+                lag.set(messages[-1].metadata.num_pending)
+                await self._receive_patiently(messages, patience)
+                patience.worked()
         finally:
             try:
                 await asyncio.wait_for(pull.unsubscribe(), 1)
             except (NatsError, TimeoutError):
                 log.debug("consumer.not_unsubscribed", durable=subscription.durable)
 
+    async def _receive_patiently(self, messages: Sequence[Msg], patience: Patience) -> None:
+        """Handle deliveries, however long the database is away."""
+        while True:
+            try:
+                await self.receive(messages)
+            except DatabaseAway as error:
+                log.warning(
+                    "consumer.waits_for_database",
+                    durable=self.subscription.durable,
+                    error=repr(error.__cause__)[:300],
+                )
+                await patience.pause()
+                messages = [message for message in messages if not message.is_acked]
+            else:
+                return
+
     async def receive(self, messages: Sequence[Msg]) -> None:
         """Handle deliveries and answer each: ack after the commit, term, or nak with a delay.
 
         Raises:
-            OSError and the like: the database is away; nothing was answered, all comes again.
+            DatabaseAway: what was not answered must be handled again.
         """
-        durable = self.subscription.durable
-        readable = await self._readable(messages)
-        if not readable:
+        deliveries = await self._readable(messages)
+        if not deliveries:
             return
+        durable = self.subscription.durable
         try:
             with EVENT_SECONDS.labels(consumer=durable).time():
-                await self._handle([event for _, event in readable])
-        except TRANSIENT:
-            raise
-        except DBAPIError as error:
-            if error.connection_invalidated:
-                raise
-            await self._one_by_one(readable)
-        except Exception:
-            await self._one_by_one(readable)
+                await self._handle([delivery.event for delivery in deliveries])
+        except Exception as error:  # whatever a handler may do wrong
+            await self._ensure_database_answers(error)
+            await self._one_by_one(deliveries)
         else:
-            EVENTS_PROCESSED.labels(consumer=durable, result="done").inc(len(readable))
-            for message, _ in readable:
-                await message.ack()
+            EVENTS_PROCESSED.labels(consumer=durable, result="done").inc(len(deliveries))
+            for delivery in deliveries:
+                await delivery.settle()
 
-    async def _readable(self, messages: Sequence[Msg]) -> list[tuple[Msg, Any]]:
-        """Read the messages; bury what cannot be read, and drop what the batch holds twice."""
-        readable: dict[Any, tuple[Msg, Any]] = {}
+    async def _readable(self, messages: Sequence[Msg]) -> list[Delivery]:
+        """Read the messages; bury what cannot be read."""
+        # One fetch may hold an event twice, after its ack_wait: that is one delivery, and none of
+        # its messages may be answered before its effect is committed.
+        deliveries: dict[UUID, Delivery] = {}
         for message in messages:
             try:
                 event = read(message, self.subscription.event)
             except Unreadable as error:
-                await self._bury(message, f"unreadable: {error}")
+                await self._bury([message], f"unreadable: {error}")
                 continue
-            if event.id in readable:  # one fetch may hold a message twice, after its ack_wait
-                await message.ack()
-                continue
-            readable[event.id] = (message, event)
-        return list(readable.values())
+            deliveries.setdefault(event.id, Delivery(event, [])).messages.append(message)
+        return list(deliveries.values())
 
     async def _handle(self, events: Sequence[Any]) -> None:
         subscription = self.subscription
@@ -248,54 +287,102 @@ class Consumer:
                 "messaging.batch.message_count": len(events),
             },
         ):
-            async with self.sessions.begin() as session:
+            # Beyond this time the broker gives the batch to another replica.
+            async with (
+                asyncio.timeout(self.settings.consumer_ack_seconds),
+                self.sessions.begin() as session,
+            ):
                 if subscription.once:
                     new = await enter_inbox(session, subscription.durable, events)
                     events = [event for event in events if event.id in new]
                 if events:
                     await subscription.apply(session, events)
 
-    async def _one_by_one(self, readable: Sequence[tuple[Msg, Any]]) -> None:
-        for message, event in readable:
+    async def _one_by_one(self, deliveries: Sequence[Delivery]) -> None:
+        durable = self.subscription.durable
+        for delivery in deliveries:
             try:
-                await self._handle([event])
-            except TRANSIENT:
-                raise
+                await self._handle([delivery.event])
             except Exception as error:  # whatever a handler may do wrong
-                attempts = message.metadata.num_delivered
+                await self._ensure_database_answers(error)
                 log.exception(
                     "event.failed",
-                    durable=self.subscription.durable,
-                    event_id=str(event.id),
-                    attempts=attempts,
+                    durable=durable,
+                    event_id=str(delivery.event.id),
+                    attempts=delivery.attempts,
                 )
-                if attempts >= self.settings.consumer_attempts:
-                    await self._bury(message, f"{type(error).__name__}: {error}")
-                else:
-                    await message.nak(delay=min(2 ** (attempts - 1), 64))
+                if delivery.attempts >= self.settings.consumer_attempts:
+                    await self._bury(delivery.messages, f"{type(error).__name__}: {error}")
+                    continue
+                EVENTS_PROCESSED.labels(consumer=durable, result="failed").inc()
+                delay = self.settings.retry_seconds * 2**delivery.attempts
+                for message in delivery.messages:
+                    await message.nak(delay=min(delay, LONGEST_DELAY_SECONDS))
             else:
-                EVENTS_PROCESSED.labels(consumer=self.subscription.durable, result="done").inc()
-                await message.ack()
+                EVENTS_PROCESSED.labels(consumer=durable, result="done").inc()
+                await delivery.settle()
 
-    async def _bury(self, message: Msg, reason: str) -> None:
-        """Keep the message with its reason where people see it, and tell the broker to stop."""
+    async def _ensure_database_answers(self, error: Exception) -> None:
+        """Tell an event that cannot be handled from a database that cannot be reached.
+
+        Raises:
+            DatabaseAway: because of `error`; it does not answer.
+        """
+        try:
+            async with asyncio.timeout(self.settings.request_seconds), self.sessions() as session:
+                await session.execute(text("SELECT 1"))
+        except Exception:
+            raise DatabaseAway from error
+
+    async def _bury(self, messages: Sequence[Msg], reason: str) -> None:
+        """Keep the message with its reason where people see it, and tell the broker to stop.
+
+        A message that comes again, because the broker has not heard that it should stop, or was
+        refilled, is not buried twice.
+        """
+        durable, message = self.subscription.durable, messages[0]
         metadata = message.metadata
-        async with self.sessions.begin() as session:
-            session.add(
-                DeadLetter(
-                    consumer=self.subscription.durable,
-                    stream=metadata.stream,
-                    stream_sequence=metadata.sequence.stream,
-                    subject=message.subject,
-                    body=message.data,
-                    reason=reason[:2000],
-                    attempts=metadata.num_delivered,
-                )
-            )
-        DEAD_LETTERS.labels(consumer=self.subscription.durable).inc()
-        EVENTS_PROCESSED.labels(consumer=self.subscription.durable, result="dead").inc()
-        log.error("event.buried", durable=self.subscription.durable, reason=reason[:300])
-        await message.term()
+        letter = DeadLetter(
+            consumer=durable,
+            stream=metadata.stream,
+            stream_sequence=metadata.sequence.stream,
+            subject=message.subject,
+            body=message.data,
+            reason=reason.replace("\0", "")[:2000],
+            attempts=metadata.num_delivered,
+        )
+        try:
+            async with self.sessions.begin() as session:
+                buried = await is_buried(session, letter)
+                if not buried:
+                    session.add(letter)
+        except Exception as error:
+            await self._ensure_database_answers(error)
+            raise
+        if not buried:
+            DEAD_LETTERS.labels(consumer=durable).inc()
+            EVENTS_PROCESSED.labels(consumer=durable, result="dead").inc()
+            log.error("event.buried", durable=durable, reason=reason[:300])
+        for each in messages:
+            await each.term()
+
+
+async def is_buried(session: AsyncSession, letter: DeadLetter) -> bool:
+    """Tell whether this message is a dead letter already; no replica can bury it meanwhile."""
+    await session.execute(
+        text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 2))"),
+        {"name": f"{letter.consumer} {letter.subject}"},
+    )
+    found = await session.scalar(
+        select(DeadLetter.id)
+        .where(
+            DeadLetter.consumer == letter.consumer,
+            DeadLetter.subject == letter.subject,
+            DeadLetter.body == letter.body,
+        )
+        .limit(1)
+    )
+    return found is not None
 
 
 async def enter_inbox(
