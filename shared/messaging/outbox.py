@@ -1,5 +1,6 @@
 """The outbox: events wait here, in the transaction that made them true, to be sent after it."""
 
+import re
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -9,14 +10,22 @@ from sqlalchemy.orm import Session
 
 from shared.contracts.event import Event
 from shared.messaging.tables import OutboxMessage
+from shared.refusals import TooLarge
 from shared.telemetry import current_traceparent
 
 BODY_LIMIT_BYTES: Final = 900_000
 """Below the broker's `max_payload` of 1 MiB, with room for headers."""
 
 
-class EventTooLarge(Exception):  # noqa: N818 -- named by what went wrong
+ONE_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]+")
+"""What may stand between two dots of a NATS subject, and cannot be mistaken for a wildcard."""
+
+
+class EventTooLarge(TooLarge):
     """A fact is bigger than the broker takes; it must be refused before it is committed."""
+
+    code = "fact-too-large"
+    title = "The thing would become larger than can be told to others"
 
 
 def announce(session: AsyncSession, event: Event[Any]) -> None:
@@ -28,11 +37,16 @@ def announce(session: AsyncSession, event: Event[Any]) -> None:
 
     Raises:
         EventTooLarge: the broker would never take it.
+        ValueError: the entity's identifier cannot stand in a NATS subject.
     """
+    if not ONE_TOKEN.fullmatch(event.subject):
+        raise ValueError(f"{event.subject!r} cannot stand in a NATS subject")
     event = event.model_copy(update={"traceparent": current_traceparent()})
     body = event.wire_form()
     if len(body) > BODY_LIMIT_BYTES:
-        raise EventTooLarge(f"{event.type} of {event.subject} has {len(body)} bytes")
+        raise EventTooLarge(
+            f"All that belongs to it may have {BODY_LIMIT_BYTES} bytes; it has {len(body)}."
+        )
     session.add(OutboxMessage(event_id=event.id, subject=event.nats_subject, body=body))
     session.info["announced"] = True
 
@@ -47,6 +61,8 @@ def after_each_announcement(call: Callable[[], None]) -> Callable[[], None]:
     """
 
     def committed(session: Session) -> None:
+        if session.in_nested_transaction():
+            return  # only a savepoint: the relay would look too early and find nothing
         if session.info.pop("announced", False):
             call()
 
