@@ -2,11 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeVar
 
 from httpx2 import AsyncClient, Limits, Response, TransportError
+
+T = TypeVar("T")
 
 AWAY: Final = frozenset({429, 502, 503, 504})
 PATIENCE_SECONDS: Final = 30.0
@@ -80,7 +82,7 @@ class CityApi:
         body: Any = None,
         *,
         key: str,
-        version: int | None = None,
+        version: int | Literal["*"] | None = None,
         not_yet: Collection[str] = (),
     ) -> Any:
         """Do something once, however often it is asked for with the same key.
@@ -89,7 +91,7 @@ class CityApi:
             path: what to post to.
             body: what to send.
             key: names the deed; the same for every attempt, also after a restart.
-            version: of the thing that is changed, where it exists already.
+            version: of the thing that is changed, where it exists already; `*` for any.
             not_yet: codes of refusals that end by themselves when news has spread. A refusal
                 belongs to its key for good, so each of these attempts has a key of its own.
 
@@ -101,7 +103,7 @@ class CityApi:
         while True:
             headers = {"Idempotency-Key": key if attempt == 1 else f"{key}.{attempt}"}
             if version is not None:
-                headers["If-Match"] = f'"{version}"'
+                headers["If-Match"] = version if version == "*" else f'"{version}"'
             try:
                 return _body(await self.send("POST", path, json=body, headers=headers))
             except Refused as refused:
@@ -131,6 +133,22 @@ class CityApi:
                 lifetime = float(answer["expires_in"])
                 self._token_ends_at = time.monotonic() + lifetime - TOKEN_MARGIN_SECONDS
             return self._token
+
+
+async def eventually(
+    ask: Callable[[], Awaitable[T]], good: Callable[[T], bool], *, seconds: float
+) -> T:
+    """Ask again and again until the answer is good, or the time is over.
+
+    Returns:
+        The last answer, good or not.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        answer = await ask()
+        if good(answer) or time.monotonic() > deadline:
+            return answer
+        await asyncio.sleep(POLL_SECONDS)
 
 
 async def _patiently(http: AsyncClient, method: str, path: str, **request: Any) -> Response:

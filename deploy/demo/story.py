@@ -8,7 +8,12 @@ from typing import Any, Final, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from shared.contracts.members import MemberKind, Role
-from shared.contracts.projects import ContributionStatus, MilestoneStatus, ParticipationRole
+from shared.contracts.projects import (
+    ContributionStatus,
+    MilestoneStatus,
+    ParticipationRole,
+    Visibility,
+)
 
 T = TypeVar("T")
 
@@ -111,6 +116,18 @@ class Contribution(_Record):
     status: ContributionStatus
     returned_because: str | None = None
 
+    @property
+    def deeds(self) -> list[Literal["delivery", "return", "acceptance"]]:
+        """What was done to it since it was asked for, in order."""
+        deeds: list[Literal["delivery", "return", "acceptance"]] = []
+        if self.returned_because is not None:
+            deeds += ["delivery", "return"]
+        if self.status in ("delivered", "accepted"):
+            deeds += ["delivery"]
+        if self.status == "accepted":
+            deeds += ["acceptance"]
+        return deeds
+
 
 class Milestone(_Record):
     """A result owed so many days after the demo was loaded; before it, if negative."""
@@ -122,7 +139,17 @@ class Milestone(_Record):
     time_zone: str
     accountable: str
     status: MilestoneStatus
+    cancelled_because: str | None = None
     contributions: tuple[Contribution, ...]
+
+
+class Plan(_Record):
+    """What a project owes, and when it lasts, in days from the day of loading."""
+
+    visibility: Visibility
+    starts_in_days: int
+    ends_in_days: int
+    milestones: tuple[Milestone, ...]
 
 
 class Partnership(_Record):
@@ -154,9 +181,9 @@ class Story:
         return {(each.project, each.member): each for each in _read("answers.json", list[Answer])}
 
     @cached_property
-    def milestones(self) -> dict[str, list[Milestone]]:
+    def plans(self) -> dict[str, Plan]:
         """By project."""
-        return _read("milestones.json", dict[str, list[Milestone]])
+        return _read("milestones.json", dict[str, Plan])
 
     @cached_property
     def belonging(self) -> dict[str, Belonging]:

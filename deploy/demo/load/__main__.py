@@ -1,0 +1,89 @@
+"""`python -m deploy.demo.load`: exits with 0 when everything is there, with 1 when not."""
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from httpx2 import HTTPError
+
+from deploy.demo.api import Refused, connection
+from deploy.demo.load.cities import Cities
+from deploy.demo.load.projects import Projects
+from deploy.demo.load.record import Record
+from deploy.demo.progress import Display
+from deploy.demo.story import Story
+
+SHOWN: Final = ("bangkok", "seoul", "tomsk")
+"""Cities whose accounts are shown to whoever starts the demo, after the host's."""
+
+
+async def load(record: Record) -> None:
+    """Bring everything into the platform that the record does not show yet.
+
+    Raises:
+        ExceptionGroup: of `Refused` and `HTTPError`; running it again goes on from there.
+    """
+    story = Story()
+    async with connection(record.facts["url"]) as http:
+        with Display() as display:
+            cities = Cities(http, story, record, display)
+            await cities.found()
+            await Projects(cities.apis, story, record, display).run()
+    record.facts["accounts"] = [
+        {"member": story.name_of(api.member)["en"], "client_id": api.client_id}
+        for api in (cities.secretariat, *(cities.apis[slug] for slug in SHOWN))
+    ]
+    record.save()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    asked = _parser().parse_args(arguments)
+    record = Record(
+        asked.out,
+        url=asked.url,
+        secretariat=json.loads(asked.credentials.read_text(encoding="utf-8")),
+        receiver_url=asked.receiver_url.rstrip("/"),
+    )
+    record.save()
+    failures: list[BaseException] = []
+    try:
+        asyncio.run(load(record))
+    except* (Refused, HTTPError) as failed:
+        failures += _leaves(failed)
+    for failure in failures:
+        print(f"{type(failure).__name__}: {failure}", file=sys.stderr)
+    if failures:
+        print("Run it again to go on from here.", file=sys.stderr)
+    return 1 if failures else 0
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m deploy.demo.load", description=__doc__)
+    parser.add_argument("--url", required=True, help="base URL of the platform")
+    parser.add_argument(
+        "--credentials", type=Path, required=True, help="what `renkei init --json` printed"
+    )
+    parser.add_argument("--out", type=Path, required=True, help="where to write what was made")
+    parser.add_argument(
+        "--receiver-url",
+        default=os.environ.get("RENKEI_RECEIVER_URL", "http://127.0.0.1:8404"),
+        help="where the demo's receiver of webhooks is; also RENKEI_RECEIVER_URL",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
