@@ -164,10 +164,10 @@ async def patch_client(
     slug: Slug,
     client_id: ClientId,
     body: ClientChangeIn,
-    expected: ExpectedVersion,
     response: Response,
     session: Transaction,
     speaker: CurrentSpeaker,
+    expected: ExpectedVersion,
     now: Now,
 ) -> ClientOut:
     """Give a client another name or other scopes. Only the member may."""
@@ -201,10 +201,10 @@ async def patch_client(
 async def delete_client(
     slug: Slug,
     client_id: ClientId,
-    expected: ExpectedVersion,
     response: Response,
     session: Transaction,
     speaker: CurrentSpeaker,
+    expected: ExpectedVersion,
     now: Now,
 ) -> ClientOut:
     """Revoke a client for good. Only the member may; its history stays."""

@@ -194,10 +194,10 @@ async def post_member(
 async def patch_member(
     slug: Slug,
     body: MemberChangeIn,
-    expected: ExpectedVersion,
     response: Response,
     session: Transaction,
     speaker: CurrentSpeaker,
+    expected: ExpectedVersion,
     now: Now,
 ) -> MemberOut:
     """Correct names, place or time zone. The member itself may, and the secretariat."""
@@ -253,10 +253,10 @@ async def get_membership_transitions(
 async def post_membership_transition(
     slug: Slug,
     body: MembershipTransitionIn,
-    expected: ExpectedVersion,
     response: Response,
     session: Transaction,
     speaker: CurrentSpeaker,
+    expected: ExpectedVersion,
     now: Now,
 ) -> MemberOut:
     """Accept, suspend, reinstate or withdraw: bring the membership to a status.

@@ -159,10 +159,10 @@ async def patch_official(
     slug: Slug,
     official_id: UUID,
     body: OfficialChangeIn,
-    expected: ExpectedVersion,
     response: Response,
     session: Transaction,
     speaker: CurrentSpeaker,
+    expected: ExpectedVersion,
     now: Now,
 ) -> OfficialOut:
     """Correct, block or unblock an official. Only the member may; one administrator stays."""
