@@ -8,7 +8,7 @@ from typing import Any
 
 from deploy.embedded.child import StartFailed, ended, run_to_end, spawn
 from deploy.embedded.console import Console
-from deploy.embedded.layout import REPOSITORY, StateDirectory
+from deploy.embedded.layout import HOST, REPOSITORY, StateDirectory
 from deploy.embedded.processes import Processes
 from deploy.embedded.unprivileged import die_with_parent
 
@@ -36,6 +36,8 @@ async def load(state: StateDirectory, processes: Processes, console: Console) ->
         str(state.credentials),
         "--out",
         str(state.demo),
+        "--receiver-url",
+        f"http://{HOST}:{processes.ports.demo_receiver}",
         shown=not console.quiet,
     )
     state.demo.chmod(0o600)
@@ -58,6 +60,7 @@ def accounts(state: StateDirectory) -> list[str]:
     demo: dict[str, Any] = json.loads(state.demo.read_text())
     return [
         f"  the API, to read and to try    {demo['url']}/",
+        f"  webhooks that have arrived     {demo['receiver_url']}/",
         f"  members with a client          {', '.join(demo['members'])}",
         f"  their identifiers and secrets  {state.demo}",
         "",
