@@ -7,7 +7,6 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
 
 from httpx2 import HTTPError
 
@@ -17,9 +16,6 @@ from deploy.demo.load.projects import Projects
 from deploy.demo.load.record import Record
 from deploy.demo.progress import Display
 from deploy.demo.story import Story
-
-SHOWN: Final = ("bangkok", "seoul", "tomsk")
-"""Cities whose accounts are shown to whoever starts the demo, after the host's."""
 
 
 async def load(record: Record) -> None:
@@ -34,10 +30,6 @@ async def load(record: Record) -> None:
             cities = Cities(http, story, record, display)
             await cities.found()
             await Projects(cities.apis, story, record, display).run()
-    record.facts["accounts"] = [
-        {"member": story.name_of(api.member)["en"], "client_id": api.client_id}
-        for api in (cities.secretariat, *(cities.apis[slug] for slug in SHOWN))
-    ]
     record.save()
 
 
