@@ -107,13 +107,6 @@ class Event(BaseModel, Generic[S]):
         event._received = body  # noqa: SLF001 -- our own
         return event
 
-    @property
-    def body(self) -> bytes:
-        """The event on the wire: byte for byte as it came, or as it leaves."""
-        if self._received is not None:
-            return self._received
-        return self.model_dump_json(exclude_none=True).encode()
-
     @classmethod
     def about(
         cls,
@@ -158,7 +151,12 @@ class Event(BaseModel, Generic[S]):
         return f"evt.{self.publisher}.{entity}.{self.subject}.{happened}.{revision}"
 
     def wire_form(self) -> bytes:
-        """The event as it goes out. An attribute without a value is left out; a state never is."""
+        """The event as it goes out. An attribute without a value is left out; a state never is.
+
+        What was received goes out again byte for byte.
+        """
+        if self._received is not None:
+            return self._received
         absent = {name for name in OPTIONAL_ATTRIBUTES if getattr(self, name) is None}
         return self.model_dump_json(exclude=absent).encode()
 
