@@ -99,7 +99,7 @@ class Milestone(Base, kw_only=True):
     __tablename__ = "milestone"
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default_factory=new_id)
-    project_id: Mapped[UUID] = mapped_column(ForeignKey("project.id"), init=False)
+    project_id: Mapped[UUID] = mapped_column(ForeignKey("project.id"))
     title: Mapped[dict[str, str]]
     description: Mapped[dict[str, str] | None] = mapped_column(JSONB(none_as_null=True))
     due_on: Mapped[date]
@@ -163,6 +163,7 @@ class Milestone(Base, kw_only=True):
         if accountable != project.lead and not by.may_take_part(accountable):
             raise MemberNotParticipating(f"Member {accountable} is not invited as a participant.")
         return cls(
+            project_id=project.id,
             project=project,
             title=title,
             description=description,

@@ -71,7 +71,7 @@ class Participation(Base, kw_only=True):
     __tablename__ = "participation"
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default_factory=new_id)
-    project_id: Mapped[UUID] = mapped_column(ForeignKey("project.id"), init=False)
+    project_id: Mapped[UUID] = mapped_column(ForeignKey("project.id"))
     member: Mapped[str]
     role: Mapped[ParticipationRole] = mapped_column(Text)
     status: Mapped[ParticipationStatus] = mapped_column(Text, init=False, default="invited")
@@ -131,6 +131,7 @@ class Participation(Base, kw_only=True):
         if known.status != "active":
             raise InvitedMemberNotActive(f"Member {member} is {known.status}.")
         return cls(
+            project_id=project.id,
             project=project,
             member=member,
             role=role,

@@ -46,7 +46,6 @@ async def invite_member(
         at=now,
     )
     session.add(participation)
-    await session.flush()
     standing = standing.with_place(member, participation.place)
     announce(
         session,

@@ -45,7 +45,6 @@ async def plan_milestone(
         at=now,
     )
     session.add(milestone)
-    await session.flush()
     announce(
         session,
         MilestonePlanned.about(
