@@ -1,0 +1,1 @@
+"""From events, and from the queue of webhooks, to use cases."""

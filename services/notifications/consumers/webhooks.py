@@ -1,0 +1,32 @@
+"""Queues every fact for the systems of the members that may hear of it."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.notifications.consumers.recency import recent
+from services.notifications.use_cases.queue_webhooks import queue_webhooks
+from shared.clock import utc_now
+from shared.contracts.event import Event
+from shared.contracts.members import ClientEvent, MemberEvent, OfficialEvent
+from shared.contracts.notifications import InboxItemEvent, WebhookEndpointEvent
+from shared.contracts.projects import MilestoneEvent, ParticipationEvent, ProjectEvent
+from shared.messaging.consumer import Reaction, Subscription
+
+
+async def queue(session: AsyncSession, events: Sequence[Event[Any]]) -> None:
+    now = utc_now()
+    await queue_webhooks(session, recent(events, now=now), now=now)
+
+
+WEBHOOKS: Final[list[Subscription[Any]]] = [
+    Reaction("notifications-webhooks-members", MemberEvent, react=queue),
+    Reaction("notifications-webhooks-officials", OfficialEvent, react=queue),
+    Reaction("notifications-webhooks-clients", ClientEvent, react=queue),
+    Reaction("notifications-webhooks-projects", ProjectEvent, react=queue),
+    Reaction("notifications-webhooks-participations", ParticipationEvent, react=queue),
+    Reaction("notifications-webhooks-milestones", MilestoneEvent, react=queue),
+    Reaction("notifications-webhooks-webhook-endpoints", WebhookEndpointEvent, react=queue),
+    Reaction("notifications-webhooks-inbox-items", InboxItemEvent, react=queue),
+]

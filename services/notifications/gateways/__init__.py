@@ -1,0 +1,1 @@
+"""What is neither PostgreSQL nor NATS: the systems of members that receive webhooks."""

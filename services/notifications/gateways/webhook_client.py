@@ -1,0 +1,177 @@
+"""Makes the requests of webhooks, and goes nowhere that it must not go.
+
+Every network address is looked at twice: when a name is resolved, where one address that is not
+public spoils all of them, and when a socket is made for it, which also sees hosts that are written
+as numbers and never resolved. No redirects, no proxies, no cookies, no credentials from the
+environment; an answer is read up to a limit and within a time.
+"""
+
+import re
+import socket
+import time
+from typing import Any, Final, Self
+
+import aiohttp
+import structlog
+from aiohttp import ClientTimeout, DummyCookieJar, TCPConnector
+from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.resolver import DefaultResolver
+from prometheus_client import Counter, Histogram
+
+from services.notifications.model.retrying import Answer
+from services.notifications.model.webhook_address import (
+    WebhookAddressNotAllowed,
+    ensure_allowed,
+    is_public,
+)
+from shared.clock import utc_now
+
+log = structlog.get_logger(__name__)
+
+READ_LIMIT_BYTES: Final = 64_000
+CHUNK_BYTES: Final = 8_192
+EXCERPT_CHARACTERS: Final = 500
+USER_AGENT: Final = "Renkei-Webhooks/1"
+CONTENT_TYPE: Final = "application/cloudevents+json; charset=utf-8"
+IDLE_SECONDS: Final = 30
+
+ATTEMPTS: Final = Counter("webhook_attempts_total", "Requests made", ("result",))
+ATTEMPT_SECONDS: Final = Histogram(
+    "webhook_attempt_duration_seconds",
+    "Time from the request to the end of its answer",
+    buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30),
+)
+
+
+class AddressRefused(OSError):  # noqa: N818 -- named by what happened
+    """The connection would lead to an address that is not public."""
+
+
+class PublicOnly(AbstractResolver):
+    """Resolves names, unless any of their addresses is not public."""
+
+    def __init__(self, inner: AbstractResolver) -> None:
+        self.inner = inner
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        found = await self.inner.resolve(host, port, family)
+        for result in found:
+            if not is_public(result["host"]):
+                raise AddressRefused(f"{host} has the address {result['host']}")
+        return found
+
+    async def close(self) -> None:
+        await self.inner.close()
+
+
+def public_socket(address: Any) -> socket.socket:
+    """Make a socket for an address that a connection is about to use."""
+    family, kind, protocol, _, target = address
+    if not is_public(target[0]):
+        raise AddressRefused(f"{target[0]} is not a public address")
+    return socket.socket(family=family, type=kind, proto=protocol)
+
+
+class WebhookClient:
+    """Sends webhooks. An asynchronous context, because it keeps connections open for a while."""
+
+    def __init__(
+        self,
+        *,
+        allow_private: bool,
+        connect_seconds: float,
+        total_seconds: float,
+        resolver: AbstractResolver | None = None,
+    ) -> None:
+        self.allow_private = allow_private
+        self.timeout = ClientTimeout(total=total_seconds, connect=connect_seconds)
+        self.resolver = resolver
+
+    async def __aenter__(self) -> Self:
+        resolver = self.resolver or DefaultResolver()
+        connector = (
+            TCPConnector(limit=0, keepalive_timeout=IDLE_SECONDS, resolver=resolver)
+            if self.allow_private
+            else TCPConnector(
+                limit=0,
+                keepalive_timeout=IDLE_SECONDS,
+                resolver=PublicOnly(resolver),
+                socket_factory=public_socket,
+            )
+        )
+        self.session = aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=DummyCookieJar(),
+            timeout=self.timeout,
+            trust_env=False,
+            auto_decompress=False,
+            headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.session.close()
+
+    async def post(self, url: str, body: bytes, headers: dict[str, str]) -> Answer:
+        """Make one request. Whatever goes wrong is in the answer."""
+        started_at, began = utc_now(), time.perf_counter()
+        status, retry_after, excerpt, error = None, None, None, None
+        try:
+            url = ensure_allowed(url, allow_private=self.allow_private)
+            async with self.session.post(
+                url,
+                data=body,
+                headers={**headers, "Content-Type": CONTENT_TYPE},
+                allow_redirects=False,
+            ) as response:
+                # From here on the receiver has spoken; a body that breaks off changes nothing.
+                status = response.status
+                retry_after = response.headers.get("Retry-After")
+                excerpt = await read_excerpt(response)
+        except WebhookAddressNotAllowed:
+            error = "address_refused"
+        except (aiohttp.ClientError, OSError, ValueError) as failure:
+            error = None if status is not None else class_of(failure)
+            log.debug("webhook.failed", url=url, error=repr(failure)[:300])
+        seconds = time.perf_counter() - began
+        ATTEMPT_SECONDS.observe(seconds)
+        ATTEMPTS.labels(result=error or f"{(status or 0) // 100}xx").inc()
+        return Answer(started_at, round(seconds * 1000), status, error, retry_after, excerpt)
+
+
+async def read_excerpt(response: aiohttp.ClientResponse) -> str | None:
+    """Read the answer up to the limit, and keep its beginning as text that can be stored.
+
+    What is longer than the limit is not read: the connection is closed instead.
+    """
+    begun = bytearray()
+    size = 0
+    async for chunk in response.content.iter_chunked(CHUNK_BYTES):
+        if len(begun) < EXCERPT_CHARACTERS * 4:
+            begun += chunk
+        size += len(chunk)
+        if size >= READ_LIMIT_BYTES:
+            response.close()
+            break
+    text = re.sub(r"[^\S\n]|[\x00-\x08\x0b-\x1f\x7f]", " ", begun.decode("utf-8", "replace"))
+    return text[:EXCERPT_CHARACTERS].strip() or None
+
+
+def class_of(failure: Exception) -> str:
+    """Name what went wrong, in a word that the owner of the endpoint can act on."""
+    cause = getattr(failure, "os_error", failure)
+    if isinstance(cause, AddressRefused):
+        return "address_refused"
+    if isinstance(failure, TimeoutError):
+        return "timeout"
+    if isinstance(failure, aiohttp.ClientConnectorDNSError):
+        return "dns"
+    if isinstance(
+        failure, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError
+    ):
+        return "tls"
+    if isinstance(failure, OSError | aiohttp.ClientConnectionError | aiohttp.ClientPayloadError):
+        return "connection"
+    return "protocol"

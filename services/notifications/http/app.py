@@ -1,0 +1,16 @@
+"""The web process of the notifications service."""
+
+from fastapi import FastAPI
+
+from services.notifications.http import inbox, webhook_deliveries, webhook_endpoints
+from services.notifications.settings import NotificationsSettings
+from shared.http.application import web_application
+
+
+def create_app(settings: NotificationsSettings) -> FastAPI:
+    return web_application(
+        "notifications",
+        "Notifications",
+        settings,
+        [inbox.router, webhook_endpoints.router, webhook_deliveries.router],
+    )

@@ -1,0 +1,23 @@
+"""Settings and keys for the routes that need them."""
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from services.notifications.settings import NotificationsSettings
+from shared.sealing import Seals
+
+
+def current_settings(request: Request) -> NotificationsSettings:
+    settings: NotificationsSettings = request.app.state.settings
+    return settings
+
+
+CurrentSettings = Annotated[NotificationsSettings, Depends(current_settings)]
+
+
+def current_seals(settings: CurrentSettings) -> Seals:
+    return Seals.read(settings.master_keys.get_secret_value())
+
+
+CurrentSeals = Annotated[Seals, Depends(current_seals)]

@@ -1,0 +1,164 @@
+"""What was sent to webhook endpoints, over HTTP."""
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+
+from services.notifications.model.known import MemberNotActive
+from services.notifications.model.webhook_delivery import WebhookDelivery, WebhookDeliveryNotFound
+from services.notifications.model.webhook_endpoint import (
+    WebhookEndpoint,
+    WebhookEndpointNotActive,
+    WebhookEndpointNotFound,
+)
+from services.notifications.queries.members import is_active
+from services.notifications.queries.webhook_deliveries import (
+    attempts_of,
+    deliveries_of,
+    delivery_of,
+)
+from services.notifications.queries.webhook_endpoints import visible_endpoint
+from services.notifications.use_cases.resend_delivery import resend_delivery
+from shared.actor import MissingScope
+from shared.fields import Output
+from shared.http.idempotency import Idempotent, KeyInUse, KeyReused
+from shared.http.identity import CurrentActor
+from shared.http.paging import CurrentPaging, CursorUnknown, Page, page
+from shared.http.problems import refusals
+from shared.http.transaction import Now, Route, Transaction
+
+router = APIRouter(
+    prefix="/api/v1/webhook-endpoints/{endpoint_id}/deliveries",
+    tags=["webhook endpoints"],
+    route_class=Route,
+)
+
+DeliveryState = Literal["pending", "delivered", "failed", "cancelled"]
+
+
+class WebhookDeliveryOut(Output):
+    """One fact on its way to the endpoint."""
+
+    id: UUID
+    endpoint_id: UUID
+    event_id: UUID
+    message_id: str
+    event_type: str
+    occurred_at: datetime
+    state: DeliveryState
+    state_reason: str | None
+    attempts: int
+    next_attempt_at: datetime | None
+    created_at: datetime
+    finished_at: datetime | None
+    allowed_actions: list[str]
+
+
+class WebhookAttemptOut(Output):
+    """One request that was made, and what came back: a status, or a class of error."""
+
+    id: UUID
+    started_at: datetime
+    duration_ms: int
+    status: int | None
+    error: str | None
+    excerpt: str | None
+
+
+@router.get("", responses=refusals(WebhookEndpointNotFound, MissingScope, CursorUnknown))
+async def get_webhook_deliveries(
+    endpoint_id: UUID,
+    request: Request,
+    response: Response,
+    session: Transaction,
+    actor: CurrentActor,
+    paging: CurrentPaging,
+    state: DeliveryState | None = None,
+    sort: Literal["created", "-created"] = "created",
+) -> Page[WebhookDeliveryOut]:
+    """List what was, or will be, sent to an endpoint of your member."""
+    endpoint = await visible_endpoint(session, endpoint_id, actor=actor)
+    actor.ensure_may("notifications:read")
+    found, cursor = await deliveries_of(session, endpoint, state=state, paging=paging, sort=sort)
+    may_write = "notifications:write" in actor.scopes and await is_active(session, actor.member)
+    items = [shown_delivery(delivery, endpoint, may_write=may_write) for delivery in found]
+    return page(request, response, items, cursor)
+
+
+@router.get(
+    "/{delivery_id}",
+    responses=refusals(WebhookEndpointNotFound, WebhookDeliveryNotFound, MissingScope),
+)
+async def get_webhook_delivery(
+    endpoint_id: UUID, delivery_id: UUID, session: Transaction, actor: CurrentActor
+) -> WebhookDeliveryOut:
+    """Read one delivery."""
+    endpoint = await visible_endpoint(session, endpoint_id, actor=actor)
+    delivery = await delivery_of(session, endpoint, delivery_id)
+    actor.ensure_may("notifications:read")
+    may_write = "notifications:write" in actor.scopes and await is_active(session, actor.member)
+    return shown_delivery(delivery, endpoint, may_write=may_write)
+
+
+@router.get(
+    "/{delivery_id}/attempts",
+    responses=refusals(
+        WebhookEndpointNotFound, WebhookDeliveryNotFound, MissingScope, CursorUnknown
+    ),
+)
+async def get_webhook_attempts(
+    endpoint_id: UUID,
+    delivery_id: UUID,
+    request: Request,
+    response: Response,
+    session: Transaction,
+    actor: CurrentActor,
+    paging: CurrentPaging,
+) -> Page[WebhookAttemptOut]:
+    """List the attempts of a delivery, oldest first."""
+    endpoint = await visible_endpoint(session, endpoint_id, actor=actor)
+    delivery = await delivery_of(session, endpoint, delivery_id)
+    actor.ensure_may("notifications:read")
+    found, cursor = await attempts_of(session, delivery, paging=paging)
+    items = [WebhookAttemptOut.model_validate(attempt) for attempt in found]
+    return page(request, response, items, cursor)
+
+
+@router.post(
+    "/{delivery_id}/resend",
+    dependencies=[Idempotent],
+    responses=refusals(
+        WebhookEndpointNotFound,
+        WebhookDeliveryNotFound,
+        MissingScope,
+        MemberNotActive,
+        WebhookEndpointNotActive,
+        KeyInUse,
+        KeyReused,
+    ),
+)
+async def post_webhook_delivery_resend(
+    endpoint_id: UUID,
+    delivery_id: UUID,
+    session: Transaction,
+    actor: CurrentActor,
+    now: Now,
+) -> WebhookDeliveryOut:
+    """Send a fact to the endpoint once more, with the same message id, as soon as possible."""
+    delivery = await resend_delivery(session, endpoint_id, delivery_id, actor=actor, now=now)
+    endpoint = await visible_endpoint(session, endpoint_id, actor=actor)
+    return shown_delivery(delivery, endpoint, may_write=True)
+
+
+def shown_delivery(
+    delivery: WebhookDelivery, endpoint: WebhookEndpoint, *, may_write: bool
+) -> WebhookDeliveryOut:
+    columns = {
+        name: getattr(delivery, name)
+        for name in WebhookDeliveryOut.model_fields
+        if hasattr(delivery, name)
+    }
+    actions = ["resend"] if may_write and endpoint.status == "active" else []
+    return WebhookDeliveryOut.model_validate({**columns, "allowed_actions": actions})

@@ -1,0 +1,1 @@
+"""Who is concerned by a fact, inbox items, webhook endpoints and deliveries, with their rules."""

@@ -1,0 +1,183 @@
+"""Who is concerned by a fact, and why.
+
+Decided from the fact alone. Where it does not name the members, it says by which relation to the
+project they are found.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+from uuid import UUID
+
+from shared.contracts.event import EVERYONE, Event
+from shared.contracts.members import Role
+from shared.contracts.notifications import WebhookEndpointDisabled, WebhookEndpointEvent
+from shared.contracts.projects import (
+    ContributionDelivered,
+    ContributionRequested,
+    ContributionReturned,
+    ContributionState,
+    MilestoneBecameOverdue,
+    MilestoneEvent,
+    MilestonePlanned,
+    ParticipationAccepted,
+    ParticipationDeclined,
+    ParticipationEvent,
+    ParticipationInvited,
+    ParticipationWithdrawn,
+    ProjectEvent,
+)
+
+Reason = Literal[
+    "invited",
+    "contribution_returned",
+    "contribution_due",
+    "contribution_to_accept",
+    "answered",
+    "overdue",
+    "accountable",
+    "endpoint_disabled",
+    "participating",
+]
+STRENGTH: Final[tuple[Reason, ...]] = (
+    "invited",
+    "contribution_returned",
+    "contribution_due",
+    "contribution_to_accept",
+    "answered",
+    "overdue",
+    "accountable",
+    "endpoint_disabled",
+    "participating",
+)
+"""Strongest first: whoever is concerned for several reasons is told the strongest."""
+
+SubjectKind = Literal["project", "participation", "milestone", "webhook_endpoint"]
+
+COORDINATORS: Final[tuple[Role, ...]] = ("coordinator",)
+THOSE_AT_WORK: Final[tuple[Role, ...]] = ("coordinator", "contributor")
+ADMINISTRATORS: Final[tuple[Role, ...]] = ("administrator",)
+
+ANSWERS: Final = (ParticipationAccepted, ParticipationDeclined, ParticipationWithdrawn)
+
+
+@dataclass(frozen=True, slots=True)
+class Concern:
+    """Officials with one of `roles` in `members`, or in the project's lead or participants."""
+
+    reason: Reason
+    roles: tuple[Role, ...]
+    members: tuple[str, ...] = ()
+    found_by: Literal["name", "lead", "participation"] = "name"
+
+
+def concerns(event: Event[Any]) -> list[Concern]:
+    """Say who is concerned by a fact. Nobody, for kinds of facts that no rule speaks of."""
+    if isinstance(event, MilestoneEvent):
+        return _by_milestone(event)
+    if isinstance(event, ParticipationEvent):
+        return _by_participation(event)
+    if isinstance(event, ProjectEvent):
+        return [_participants(event)]
+    if isinstance(event, WebhookEndpointDisabled):
+        return [Concern("endpoint_disabled", ADMINISTRATORS, (event.data.state.member,))]
+    return []
+
+
+def _by_participation(event: ParticipationEvent) -> list[Concern]:
+    if isinstance(event, ParticipationInvited):
+        return [Concern("invited", COORDINATORS, (event.data.state.member,))]
+    if isinstance(event, ANSWERS):
+        return [Concern("answered", COORDINATORS, found_by="lead")]
+    return []
+
+
+def _by_milestone(event: MilestoneEvent) -> list[Concern]:
+    state = event.data.state
+    if isinstance(event, ContributionRequested):
+        return [_contributors("contribution_due", _new_contributions(event))]
+    if isinstance(event, ContributionReturned):
+        return [_contributors("contribution_returned", _newly(event, "returned"))]
+    if isinstance(event, ContributionDelivered):
+        return [Concern("contribution_to_accept", COORDINATORS, (state.accountable,))]
+    others = _participants(event)
+    if isinstance(event, MilestonePlanned):
+        return [
+            Concern("accountable", COORDINATORS, (state.accountable,)),
+            _contributors("contribution_due", _new_contributions(event)),
+            others,
+        ]
+    if isinstance(event, MilestoneBecameOverdue):
+        owed = [one for one in state.contributions if one.status != "accepted"]
+        late = tuple(sorted({state.accountable, *(one.member for one in owed)}))
+        return [Concern("overdue", THOSE_AT_WORK, late), others]
+    return [others]
+
+
+def _contributors(reason: Reason, contributions: list[ContributionState]) -> Concern:
+    return Concern(reason, THOSE_AT_WORK, tuple(sorted({one.member for one in contributions})))
+
+
+def _new_contributions(event: MilestoneEvent) -> list[ContributionState]:
+    known = _former_statuses(event)
+    return [one for one in event.data.state.contributions if str(one.id) not in known]
+
+
+def _newly(event: MilestoneEvent, status: str) -> list[ContributionState]:
+    known = _former_statuses(event)
+    return [
+        one
+        for one in event.data.state.contributions
+        if one.status == status and known.get(str(one.id)) != status
+    ]
+
+
+def _former_statuses(event: MilestoneEvent) -> dict[str, str]:
+    return {one["id"]: one["status"] for one in event.data.previous.get("contributions") or []}
+
+
+def _participants(event: Event[Any]) -> Concern:
+    """Whom the publisher tells by name; of a fact for everyone, those who take part."""
+    if event.audience == EVERYONE:
+        return Concern("participating", COORDINATORS, found_by="participation")
+    return Concern("participating", COORDINATORS, event.audience)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a fact is about, as an inbox shows it."""
+
+    kind: SubjectKind
+    id: UUID
+    project_id: UUID | None
+    title: dict[str, str] | None
+    facts: dict[str, Any]
+
+
+def subject_of(event: Event[Any]) -> Subject:
+    """Say what a fact is about, with the little that is needed to render it."""
+    by = {"actor_member": event.actormember}
+    if isinstance(event, MilestoneEvent):
+        milestone = event.data.state
+        shown = milestone.model_dump(
+            mode="json", include={"status", "due_on", "time_zone", "accountable", "is_overdue"}
+        )
+        return Subject("milestone", milestone.id, milestone.project_id, milestone.title, by | shown)
+    if isinstance(event, ParticipationEvent):
+        place = event.data.state
+        shown = place.model_dump(mode="json", include={"member", "role", "status"})
+        return Subject("participation", place.id, place.project_id, None, by | shown)
+    if isinstance(event, ProjectEvent):
+        project = event.data.state
+        shown = project.model_dump(mode="json", include={"status", "reference", "lead"})
+        return Subject("project", project.id, project.id, project.title, by | shown)
+    if isinstance(event, WebhookEndpointEvent):
+        endpoint = event.data.state
+        shown = endpoint.model_dump(mode="json", include={"url", "status", "status_reason"})
+        return Subject("webhook_endpoint", endpoint.id, None, None, by | shown)
+    raise TypeError(f"{event.type} is no subject of an inbox")
+
+
+def acting_official(event: Event[Any]) -> UUID | None:
+    """Who did it, if a person did: they need not be told."""
+    kind, _, written = (event.actor or "").partition(":")
+    return UUID(written) if kind == "official" else None

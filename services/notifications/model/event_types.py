@@ -1,0 +1,45 @@
+"""Which events an endpoint wants: by exact type, by entity, or all."""
+
+from typing import Annotated, Final
+
+from pydantic import StringConstraints
+
+# Imported so that the catalogue knows every published event.
+from shared.contracts import members, notifications, projects
+from shared.contracts.event import CATALOGUE
+from shared.refusals import Invalid
+
+PUBLISHERS: Final = (members, notifications, projects)
+ALL: Final = "*"
+
+EventTypePattern = Annotated[
+    str,
+    StringConstraints(
+        max_length=100, pattern=r"^(\*|renkei\.[a-z_]+\.(\*|[a-z_]+\.v[1-9][0-9]?))$"
+    ),
+]
+"""Such as `renkei.milestone.completed.v1`, `renkei.milestone.*` or `*`."""
+
+
+class EventTypeUnknown(Invalid):
+    code = "event-type-unknown"
+    title = "There are no events of this type"
+
+
+def patterns_that_match(event_type: str) -> tuple[str, ...]:
+    """Every pattern that wants events of this type."""
+    return (event_type, f"{'.'.join(event_type.split('.')[:2])}.*", ALL)
+
+
+def ensure_known(patterns: tuple[str, ...]) -> None:
+    """Refuse a pattern that no event will ever match.
+
+    Raises:
+        EventTypeUnknown: there is one.
+    """
+    matched = {pattern for kind in CATALOGUE for pattern in patterns_that_match(kind)}
+    unknown = [pattern for pattern in patterns if pattern not in matched]
+    if unknown:
+        raise EventTypeUnknown(
+            f"No event is of the type {unknown[0]!r}.", members={"known": sorted(CATALOGUE)}
+        )

@@ -1,0 +1,116 @@
+"""What waits to be sent to endpoints, what became of it, and every attempt."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from services.notifications.model.base import Base
+from shared.identifiers import new_id
+from shared.refusals import NotFound
+
+
+class WebhookDeliveryNotFound(NotFound):
+    code = "webhook-delivery-not-found"
+    title = "There is no such delivery"
+
+
+class WebhookMessage(Base, kw_only=True):
+    """The body of a fact, once for all endpoints that get it: byte for byte as on the stream."""
+
+    __tablename__ = "webhook_message"
+
+    event_id: Mapped[UUID] = mapped_column(primary_key=True)
+    body: Mapped[bytes]
+    queued_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class WebhookDelivery(Base, kw_only=True):
+    """One fact on its way to one endpoint: `pending`, then `delivered`, `failed` or `cancelled`.
+
+    A sender that works on it holds a lease until `leased_until`; `fence` rises with each lease, so
+    that a sender that lost its lease cannot overwrite what its successor found out. `step` is the
+    place in the schedule; sending it again starts the schedule anew, while `attempts` counts on.
+    """
+
+    __tablename__ = "webhook_delivery"
+    __table_args__ = (
+        UniqueConstraint("endpoint_id", "event_id"),
+        CheckConstraint("state IN ('pending', 'delivered', 'failed', 'cancelled')", name="state"),
+        Index("ix_webhook_delivery_event_id", "event_id"),
+        Index(
+            "ix_webhook_delivery_due",
+            "endpoint_id",
+            "due_at",
+            "id",
+            postgresql_where=text("state = 'pending'"),
+        ),
+        Index(
+            "ix_webhook_delivery_leased",
+            "endpoint_id",
+            postgresql_where=text("leased_until IS NOT NULL"),
+        ),
+        Index("ix_webhook_delivery_endpoint_id_created_at", "endpoint_id", "created_at", "id"),
+        Index(
+            "ix_webhook_delivery_finished_at",
+            "finished_at",
+            postgresql_where=text("finished_at IS NOT NULL"),
+        ),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default_factory=new_id)
+    endpoint_id: Mapped[UUID] = mapped_column(ForeignKey("webhook_endpoint.id"))
+    # Checked at the end of the transaction: which messages are needed is known after queueing.
+    event_id: Mapped[UUID] = mapped_column(
+        ForeignKey("webhook_message.event_id", deferrable=True, initially="DEFERRED")
+    )
+    event_type: Mapped[str]
+    occurred_at: Mapped[datetime]
+    state: Mapped[str] = mapped_column(default="pending")
+    state_reason: Mapped[str | None] = mapped_column(default=None)
+    attempts: Mapped[int] = mapped_column(default=0)
+    step: Mapped[int] = mapped_column(default=0)
+    due_at: Mapped[datetime]
+    leased_until: Mapped[datetime | None] = mapped_column(default=None)
+    fence: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None] = mapped_column(default=None)
+
+    @property
+    def message_id(self) -> str:
+        return message_id(self.event_id)
+
+    @property
+    def next_attempt_at(self) -> datetime | None:
+        return self.due_at if self.state == "pending" else None
+
+    def send_again(self, *, at: datetime) -> None:
+        """Make it due now, whatever became of it; an attempt at work goes on undisturbed."""
+        if self.state != "pending":
+            self.state, self.state_reason, self.finished_at = "pending", None, None
+            self.step = 0
+            self.leased_until = None
+        self.due_at = at
+
+
+class WebhookAttempt(Base, kw_only=True):
+    """One request that was made, and what came back."""
+
+    __tablename__ = "webhook_attempt"
+    __table_args__ = (
+        Index("ix_webhook_attempt_delivery_id_started_at", "delivery_id", "started_at", "id"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default_factory=new_id)
+    delivery_id: Mapped[UUID] = mapped_column(ForeignKey("webhook_delivery.id", ondelete="CASCADE"))
+    started_at: Mapped[datetime]
+    duration_ms: Mapped[int]
+    status: Mapped[int | None]
+    error: Mapped[str | None]
+    excerpt: Mapped[str | None]
+
+
+def message_id(event_id: UUID) -> str:
+    """`webhook-id`: the same for every attempt, so that a receiver knows a repetition."""
+    return f"msg_{event_id}"

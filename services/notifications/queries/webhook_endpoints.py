@@ -1,0 +1,54 @@
+"""Every SELECT of webhook endpoints."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.notifications.model.webhook_endpoint import WebhookEndpoint, WebhookEndpointNotFound
+from shared.actor import Actor
+from shared.http.paging import Paging
+
+
+async def webhook_endpoints(
+    session: AsyncSession,
+    *,
+    actor: Actor,
+    status: str | None,
+    updated_since: datetime | None,
+    paging: Paging,
+    sort: str,
+) -> tuple[Sequence[WebhookEndpoint], str | None]:
+    """Read a page of the endpoints of the actor's member, without deleted ones."""
+    query = select(WebhookEndpoint).where(
+        WebhookEndpoint.member == actor.member, WebhookEndpoint.status != "deleted"
+    )
+    if status is not None:
+        query = query.where(WebhookEndpoint.status == status)
+    if updated_since is not None:
+        query = query.where(WebhookEndpoint.updated_at >= updated_since)
+    key = WebhookEndpoint.updated_at if sort.endswith("updated") else WebhookEndpoint.created_at
+    return await paging.fetch(
+        session, query, key, WebhookEndpoint.id, descending=sort.startswith("-")
+    )
+
+
+async def visible_endpoint(
+    session: AsyncSession, endpoint_id: UUID, *, actor: Actor, for_change: bool = False
+) -> WebhookEndpoint:
+    """Load an endpoint of the actor's member.
+
+    Raises:
+        WebhookEndpointNotFound: there is none, it is another member's, or it was deleted.
+    """
+    endpoint = await session.get(WebhookEndpoint, endpoint_id, with_for_update=for_change or None)
+    if endpoint is None or endpoint.member != actor.member or endpoint.status == "deleted":
+        raise WebhookEndpointNotFound(f"Your member has no webhook endpoint {endpoint_id}.")
+    return endpoint
+
+
+async def endpoint_for_change(session: AsyncSession, endpoint_id: UUID) -> WebhookEndpoint:
+    """Load an endpoint for the platform itself, locked until the transaction ends."""
+    return await session.get_one(WebhookEndpoint, endpoint_id, with_for_update=True)

@@ -1,0 +1,46 @@
+"""What the processes of this service read from their environment."""
+
+from typing import Annotated, Any, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+from pydantic_settings import NoDecode
+
+from shared.settings import Seconds, Settings
+
+
+def _split(value: Any) -> Any:
+    return value.split(",") if isinstance(value, str) else value
+
+
+class NotificationsSettings(Settings):
+    """Settings of the notifications service."""
+
+    webhook_allow_private: bool = Field(
+        default=False, description="Send to private addresses and without TLS: only to develop."
+    )
+    webhook_schedule_seconds: Annotated[
+        tuple[Annotated[float, Field(ge=0)], ...],
+        NoDecode,
+        BeforeValidator(_split),
+        Field(min_length=1, description="Pause before each attempt, separated by commas."),
+    ] = (0, 5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)
+    webhook_jitter: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=0.2, description="A pause is longer by up to this share of itself, never shorter."
+    )
+    webhook_connect_seconds: Seconds = 5
+    webhook_total_seconds: Seconds = 15
+    webhook_lease_seconds: Seconds = Field(
+        default=60, description="After this another sender takes over what one has begun."
+    )
+    webhook_parallel: Annotated[int, Field(ge=1)] = Field(
+        default=200, description="Attempts of one process at the same time."
+    )
+    webhook_parallel_per_endpoint: Annotated[int, Field(ge=1)] = 4
+    webhook_poll_seconds: Seconds = 1
+    webhook_retention_days: Annotated[int, Field(ge=1)] = 30
+
+    @model_validator(mode="after")
+    def _leases_outlast_attempts(self) -> Self:
+        if self.webhook_lease_seconds <= self.webhook_total_seconds:
+            raise ValueError("webhook_lease_seconds must be longer than webhook_total_seconds")
+        return self

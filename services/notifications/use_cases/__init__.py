@@ -1,0 +1,1 @@
+"""What can be done, one file and one public function per verb."""

@@ -1,0 +1,41 @@
+"""Starts the worker of the notifications service, whole or in parts."""
+
+import sys
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.notifications.consumers.copies import COPIES
+from services.notifications.consumers.inboxes import INBOXES
+from services.notifications.consumers.sender import send_webhooks
+from services.notifications.consumers.webhooks import WEBHOOKS
+from services.notifications.settings import NotificationsSettings
+from services.notifications.use_cases.forget_deliveries import forget_deliveries
+from shared.serving import Worker
+from shared.timers import Timer
+
+HOUR_SECONDS: Final = 3600
+
+WORKER: Final = Worker(
+    "notifications",
+    subscriptions=[*COPIES, *INBOXES, *WEBHOOKS],
+    parts={"sender": send_webhooks},
+)
+
+
+def forgetting(settings: NotificationsSettings) -> Timer:
+    async def forget(session: AsyncSession, now: datetime) -> bool:
+        return await forget_deliveries(session, kept_days=settings.webhook_retention_days, now=now)
+
+    return Timer("forget-deliveries", forget, every_seconds=HOUR_SECONDS)
+
+
+def main() -> None:
+    settings = NotificationsSettings()
+    replace(WORKER, timers=[forgetting(settings)]).run(settings, sys.argv[1:])
+
+
+if __name__ == "__main__":
+    main()
