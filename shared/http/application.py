@@ -9,17 +9,25 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import structlog
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, Request
 from httpx2 import AsyncClient
+from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.database import connect, reading_sessions_of, sessions_of
 from shared.health import Health, health_router
 from shared.http.identity import AccessTokens, JsonWebKeys
-from shared.http.problems import MEDIA_TYPE, Problem, add_problem_handlers, plain_problem
+from shared.http.problems import (
+    MEDIA_TYPE,
+    Problem,
+    add_problem_handlers,
+    fault_answer,
+    plain_problem,
+)
 from shared.http.transaction import Route
 from shared.identifiers import new_id
 from shared.messaging.broker import connected
@@ -30,6 +38,7 @@ from shared.telemetry import HTTP_IN_FLIGHT, HTTP_SECONDS, HTTP_SHED, span
 log = structlog.get_logger(__name__)
 
 QUIET: Final = frozenset({"/livez", "/readyz", "/metrics"})
+METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 WAKE_SECONDS: Final = 0.002
 
 
@@ -91,6 +100,7 @@ def web_application(
     )
     app.state.settings = settings
     app.state.health = Health(f"{service}-web")
+    app.state.api_routes = [route for router in routers for route in router.routes]
     add_problem_handlers(app)
     app.include_router(health_router(app.state.health))
     for router in routers:
@@ -112,12 +122,13 @@ def ensure_transactional(router: APIRouter) -> None:
 async def wake_relay(service: str, settings: Settings, health: Health) -> None:
     """Tell the relay, at most every two milliseconds, that something waits in the outbox."""
     announced = asyncio.Event()
+    nats: Client | None = None
+    health.notes("nats", lambda: nats is not None and nats.is_connected)
     end = after_each_announcement(announced.set)
     try:
         while True:
             try:
                 async with connected(settings, name=f"{service}-web") as nats:
-                    health.notes("nats", lambda: nats.is_connected)
                     while True:
                         await announced.wait()
                         announced.clear()
@@ -148,7 +159,7 @@ class Observing:
         request_id = headers.get("x-request-id", "")
         if not (request_id.isascii() and request_id.isprintable() and 0 < len(request_id) <= 100):
             request_id = str(new_id())
-        status = 500
+        status = 0
 
         async def send_observed(message: Message) -> None:
             nonlocal status
@@ -171,7 +182,12 @@ class Observing:
                 kind="server",
                 parent=headers.get("traceparent"),
             ) as recorded:
-                await self._in_turn(scope, receive, send_observed, headers)
+                try:
+                    await self._in_turn(scope, receive, send_observed, headers)
+                except Exception as error:
+                    if status:
+                        raise  # the answer has begun; it can only be cut off
+                    await failed(scope, error)(scope, receive, send_observed)
                 if recorded is not None:
                     recorded.update_name(f"{scope['method']} {route_of(scope)}")
                     recorded.set_attribute("http.request.method", scope["method"])
@@ -182,7 +198,9 @@ class Observing:
             HTTP_IN_FLIGHT.dec()
             seconds = time.perf_counter() - began
             route = route_of(scope)
-            HTTP_SECONDS.labels(method=scope["method"], route=route, code=status).observe(seconds)
+            # A client may invent methods, and each would stay in memory for good.
+            method = scope["method"] if scope["method"] in METHODS else "other"
+            HTTP_SECONDS.labels(method=method, route=route, code=status).observe(seconds)
             log.info(
                 "request",
                 method=scope["method"],
@@ -206,29 +224,37 @@ class Observing:
             )(scope, receive, send)
             return
         limit = self.settings.body_limit_bytes
-        length = headers.get("content-length", "0")
-        if not length.isdecimal() or int(length) > limit:
+        if not is_at_most(headers.get("content-length", "0"), limit):
             await too_large(path, limit)(scope, receive, send)
             return
-        try:
-            async with asyncio.timeout(self.settings.request_seconds), self.turns:
-                await self.app(scope, limited(receive, limit), send)
-        except TimeoutError:
-            log.warning("request.took_too_long", path=path)
-            await plain_problem(
-                path,
-                503,
-                "took-too-long",
-                "The platform took too long",
-                "Try again in a few seconds; with an Idempotency-Key nothing happens twice.",
-                Retry_After="2",
-            )(scope, receive, send)
-        except BodyTooLarge:
-            await too_large(path, limit)(scope, receive, send)
+        async with asyncio.timeout(self.settings.request_seconds), self.turns:
+            await self.app(scope, limited(receive, limit), send)
 
 
-class BodyTooLarge(Exception):  # noqa: N818 -- named by what went wrong
-    """More arrived than may."""
+def failed(scope: Scope, error: Exception) -> ASGIApp:
+    """Answer what no handler has answered: the request took too long, or we are wrong."""
+    if not isinstance(error, TimeoutError):
+        return fault_answer(Request(scope), error)
+    log.warning("request.took_too_long", path=scope["path"])
+    return plain_problem(
+        scope["path"],
+        503,
+        "took-too-long",
+        "The platform took too long",
+        "Try again in a few seconds; with an Idempotency-Key nothing happens twice.",
+        Retry_After="2",
+    )
+
+
+def is_at_most(length: str, limit: int) -> bool:
+    return length.isdecimal() and len(length) <= len(str(limit)) and int(length) <= limit
+
+
+class BodyTooLarge(HTTPException):
+    """More arrived than may. The framework passes on only this kind of error."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(413, f"At most {limit} bytes are read.")
 
 
 def limited(receive: Receive, limit: int) -> Receive:
@@ -241,7 +267,7 @@ def limited(receive: Receive, limit: int) -> Receive:
         if message["type"] == "http.request":
             total += len(message.get("body", b""))
             if total > limit:
-                raise BodyTooLarge
+                raise BodyTooLarge(limit)
         return message
 
     return receive_limited

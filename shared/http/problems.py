@@ -13,6 +13,7 @@ from asyncpg.exceptions import (
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -151,9 +152,11 @@ def add_problem_handlers(app: FastAPI) -> None:
             413: ("too-large", "The request is too large"),
         }
         code, title = titles.get(error.status_code, ("refused", "The request is refused"))
-        return plain_problem(
-            request.url.path, error.status_code, code, title, f"{title}.", **(error.headers or {})
-        )
+        headers = dict(error.headers or {})
+        if error.status_code == 405:
+            headers["Allow"] = ", ".join(allowed_methods(request))
+        detail = error.detail if error.status_code == 413 else f"{title}."
+        return plain_problem(request.url.path, error.status_code, code, title, detail, **headers)
 
     @app.exception_handler(Exception)
     async def answer_fault(request: Request, error: Exception) -> Response:
@@ -161,6 +164,19 @@ def add_problem_handlers(app: FastAPI) -> None:
 
     for outage in (DBAPIError, PoolTimeout, StaleDataError, OSError, TimeoutError):
         app.add_exception_handler(outage, answer_fault)
+
+
+def allowed_methods(request: Request) -> list[str]:
+    """What the address knows; the framework names the methods of the first of its routes only."""
+    routes = getattr(request.app.state, "api_routes", request.app.routes)
+    return sorted(
+        {
+            method
+            for route in routes
+            if isinstance(route, APIRoute) and route.path_regex.match(request.scope["path"])
+            for method in route.methods or ()
+        }
+    )
 
 
 def invalid_answer(request: Request, error: RequestValidationError) -> Response:
