@@ -2,7 +2,8 @@
 
 The contract is Stripe's: same key, same answer, across replicas and restarts, also when the answer
 was a refusal; another request with that key is 422, one at work with it 409. Requests that could
-not be read (401, 422) and faults (5xx) are not remembered: sending them again tries again.
+not be read (401, 422), that lacked a precondition (428) and faults (5xx) are not remembered:
+sending them again tries again.
 
 The answer is written in the transaction of the effect, so there is no moment in which one exists
 without the other. What says "at work" is an advisory lock that ends with that transaction, also
@@ -21,7 +22,14 @@ from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
 from shared.actor import Actor
 from shared.http.identity import CurrentActor
 from shared.messaging.tables import RememberedAnswer
-from shared.refusals import Conflict, Invalid
+from shared.refusals import (
+    Conflict,
+    Invalid,
+    PreconditionRequired,
+    Refusal,
+    Unauthenticated,
+    Unavailable,
+)
 from shared.sealing import Seals
 from shared.settings import Settings
 from shared.telemetry import IDEMPOTENCY_REPLAYS
@@ -106,7 +114,7 @@ async def answer_again(
         return
     session: AsyncSession = request.state.session
     scope = f"{actor.member} {actor.reference} {request.method} {request.url.path}"
-    fingerprint = hashlib.sha256(await request.body()).digest()
+    fingerprint = await fingerprint_of(request)
     locked = await session.scalar(
         text("SELECT pg_try_advisory_xact_lock(hashtextextended(:name, 0))"),
         {"name": f"{scope} {idempotency_key}"},
@@ -131,6 +139,24 @@ async def answer_again(
     if seals is not None:
         body = seals.open(body.decode(), place=place_of(scope, idempotency_key))
     raise Replay(Response(body, known.status, headers))
+
+
+async def fingerprint_of(request: Request) -> bytes:
+    """What tells a repetition from another request: all that may change the answer."""
+    parts = (
+        request.url.query.encode(),
+        request.headers.get("if-match", "").encode(),
+        await request.body(),
+    )
+    return hashlib.sha256(b"\0".join(parts)).digest()
+
+
+def is_remembered(refusal: Refusal) -> bool:
+    """Tell whether a refusal is the answer for good.
+
+    It is not where the request only lacked something, or a part of the platform was away.
+    """
+    return not isinstance(refusal, Unauthenticated | PreconditionRequired | Unavailable)
 
 
 async def remember(

@@ -17,7 +17,7 @@ from pydantic_core import from_json
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.clock import utc_now
-from shared.http.idempotency import Remembering, Replay, remember
+from shared.http.idempotency import Remembering, Replay, is_remembered, remember
 from shared.http.problems import refusal_answer
 from shared.refusals import Refusal
 
@@ -59,7 +59,7 @@ class Route(APIRoute):
                     return replay.response
                 except Refusal as refusal:
                     remembering: Remembering | None = request.state.remembering
-                    if remembering is None:
+                    if remembering is None or not is_remembered(refusal):
                         raise
                     # The refusal is the answer to this key from now on; its traces are undone.
                     await remembering.before_effects.rollback()
