@@ -31,6 +31,7 @@ CACHE_SECONDS: Final = 30
 CACHE_ENTRIES: Final = 10_000
 KEYS_LIMIT: Final = 20
 COOL_DOWN_SECONDS: Final = 10
+FIRST_COOL_DOWN_SECONDS: Final = 1
 
 FetchKeys = Callable[[], Any]
 
@@ -43,15 +44,16 @@ class KeysAway(Unavailable):
 class JsonWebKeys:
     """The authorization server's public keys, fetched once for all who wait.
 
-    Known keys outlive an outage of the server; an unknown key id leads to one fetch in
-    `COOL_DOWN_SECONDS`, however many tokens carry one.
+    Known keys outlive an outage of the server, and are renewed behind the back of those who use
+    them; an unknown key id leads to one fetch in `COOL_DOWN_SECONDS`, however many tokens carry
+    one.
     """
 
     def __init__(self, fetch: FetchKeys, *, lifetime_seconds: float) -> None:
         self._fetch = fetch
         self._lifetime = lifetime_seconds
         self._keys: dict[str, Any] = {}
-        self._fetched_at = -1e9
+        self._fetched_at = self._tried_at = -1e9
         self._task: asyncio.Task[None] | None = None
 
     async def key(self, key_id: str) -> Any:
@@ -61,9 +63,14 @@ class JsonWebKeys:
             Unauthenticated: the authorization server has no such key.
             KeysAway: it cannot be asked, and we have never known a key.
         """
-        age = time.monotonic() - self._fetched_at
-        if age > self._lifetime or (key_id not in self._keys and age > COOL_DOWN_SECONDS):
-            await self._refresh()
+        now = time.monotonic()
+        pause = COOL_DOWN_SECONDS if self._keys else FIRST_COOL_DOWN_SECONDS
+        rested = now - self._tried_at > pause
+        if key_id in self._keys:
+            if rested and now - self._fetched_at > self._lifetime:
+                self._refresh()
+        elif rested or self._is_fetching():
+            await asyncio.shield(self._refresh())
         try:
             return self._keys[key_id]
         except KeyError:
@@ -71,11 +78,15 @@ class JsonWebKeys:
                 raise KeysAway("No key is known yet.") from None
             raise Unauthenticated("The access token is signed with an unknown key.") from None
 
-    async def _refresh(self) -> None:
+    def _is_fetching(self) -> bool:
+        return self._task is not None and not self._task.done()
+
+    def _refresh(self) -> asyncio.Task[None]:
         # Everybody who arrives during a fetch waits for that fetch, not for one of their own.
         if self._task is None or self._task.done():
+            self._tried_at = time.monotonic()
             self._task = asyncio.create_task(self._load())
-        await asyncio.shield(self._task)
+        return self._task
 
     async def _load(self) -> None:
         try:
@@ -145,7 +156,7 @@ class AccessTokens:
             return _actor(decoded.claims), float(decoded.claims["exp"])
         except JoseError as error:
             raise Unauthenticated(f"The access token is not valid: {error.error}.") from error
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise Unauthenticated("The access token cannot be read.") from error
 
 
