@@ -50,9 +50,9 @@ class Health:
             The state of each part, and whether the process can work.
         """
         if self._seen is not None and time.monotonic() - self._seen[0] < CACHE_SECONDS:
-            return self._seen[1], self._seen[2]
+            return self._seen[1], self._seen[2] and not self.stopping
         parts = {name: "ok" if check() else "degraded" for name, check in self.useful.items()}
-        ready = not self.stopping
+        ready = True
         for name, check in self.vital.items():
             try:
                 async with asyncio.timeout(CHECK_SECONDS):
@@ -62,7 +62,7 @@ class Health:
             parts[name] = "ok" if works else "down"
             ready = ready and works
         self._seen = (time.monotonic(), parts, ready)
-        return parts, ready
+        return parts, ready and not self.stopping
 
 
 def health_router(health: Health) -> APIRouter:

@@ -142,7 +142,7 @@ class Worker:
             working = asyncio.create_task(self._work(settings, parts, process, engine, health))
             log.info("process.started", port=settings.listen_port, **build_info())
             stopping = asyncio.create_task(stop.wait())
-            await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((working, stopping, serving), return_when=asyncio.FIRST_COMPLETED)
             health.stopping = True
             # Cancelling rolls back what is half done; the broker delivers it again.
             working.cancel()
@@ -165,12 +165,14 @@ class Worker:
         engine: AsyncEngine,
         health: Health,
     ) -> None:
+        client: Client | None = None
+
+        async def broker_answers() -> bool:
+            return client is not None and bool(client.is_connected)
+
+        health.needs("nats", broker_answers)
         async with connected(settings, name=process) as nats:
-
-            async def broker_answers() -> bool:
-                return bool(nats.is_connected)
-
-            health.needs("nats", broker_answers)
+            client = nats
             place = Workplace(self.service, settings, engine, sessions_of(engine), nats)
             async with asyncio.TaskGroup() as group:
                 for name, part in parts.items():

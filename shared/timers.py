@@ -36,14 +36,16 @@ async def run_timers(timers: Sequence[Timer], sessions: Sessions, settings: Sett
 
 
 async def _repeat(timer: Timer, sessions: Sessions, settings: Settings) -> None:
+    pause = timer.every_seconds or settings.timer_seconds
     while True:
-        more = False
         try:
             more = await tick(timer, sessions)
-        except Exception:  # a timer that fails once must look again
+        except Exception:  # a timer that fails once must look again, and soon
             log.exception("timer.failed", timer=timer.name)
-        if not more:
-            await asyncio.sleep(timer.every_seconds or settings.timer_seconds)
+            await asyncio.sleep(min(pause, settings.timer_seconds))
+        else:
+            if not more:
+                await asyncio.sleep(pause)
 
 
 async def tick(timer: Timer, sessions: Sessions) -> bool:
