@@ -6,6 +6,7 @@ costs microseconds. Spans are recorded only where `RENKEI_OTLP_ENDPOINT` is set.
 
 import logging
 import os
+import re
 import secrets
 import sys
 from collections.abc import Iterator, Sequence
@@ -55,11 +56,28 @@ NATS_RECONNECTS: Final = Counter("nats_reconnects_total", "Connections regained"
 SECRET_NAMES: Final = ("secret", "password", "authorization", "token", "private_key", "cookie")
 
 
+SECRET_TEXT: Final = re.compile(
+    r"(?<=://)[^/@\s]+(?=@)"  # user and password in an address
+    r"|(?<=earer )\S+"
+    r"|eyJ[\w-]+\.[\w-]+\.[\w-]*"  # a JWT
+)
+
+
 def _redact(_: Any, __: str, entry: Any) -> Any:
-    for name in entry:
-        if any(part in name.lower() for part in SECRET_NAMES):
-            entry[name] = "…"
+    for name, value in entry.items():
+        entry[name] = _redacted(name, value)
     return entry
+
+
+def _redacted(name: str, value: Any) -> Any:
+    lowered = name.lower()
+    if any(part in lowered for part in SECRET_NAMES):
+        return "…"
+    if isinstance(value, str):
+        return SECRET_TEXT.sub("…", value)
+    if isinstance(value, dict):
+        return {key: _redacted(str(key), inner) for key, inner in value.items()}
+    return value
 
 
 def _trace(_: Any, __: str, entry: Any) -> Any:
@@ -166,13 +184,15 @@ def span(
     from opentelemetry import trace  # noqa: PLC0415
 
     context = (
-        trace.set_span_in_context(trace.NonRecordingSpan(_context_of(parent))) if (parent) else None
+        trace.set_span_in_context(trace.NonRecordingSpan(_context_of(parent)))
+        if parent and is_traceparent(parent)
+        else None
     )
     with _tracer.start_as_current_span(
         name,
         context=context,
         kind=getattr(trace.SpanKind, kind.upper()),
-        links=[trace.Link(_context_of(link)) for link in links if link],
+        links=[trace.Link(_context_of(link)) for link in links if link and is_traceparent(link)],
         attributes=attributes,
     ) as recorded:
         found = recorded.get_span_context()
@@ -185,8 +205,10 @@ def span(
 
 
 def _continued(parent: str | None) -> str:
-    trace_id = parent[3:35] if parent and is_traceparent(parent) else secrets.token_hex(16)
-    return f"00-{trace_id}-{secrets.token_hex(8)}-00"
+    if parent and is_traceparent(parent):
+        # Whoever asked for recording gets it from those who can, also past us.
+        return f"{parent[:36]}{secrets.token_hex(8)}{parent[52:]}"
+    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-00"
 
 
 def _context_of(traceparent: str) -> Any:
