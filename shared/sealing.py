@@ -33,9 +33,9 @@ class Seals:
         """Read keys written as `id:base64,id:base64`, newest first.
 
         Raises:
-            ValueError: there is no key, or one is not 32 bytes of base64.
+            ValueError: there is no key, one is not 32 bytes of base64, or two have one name.
         """
-        keys = []
+        keys: list[tuple[str, AESGCM]] = []
         for entry in filter(None, text.split(",")):
             name, _, encoded = entry.strip().partition(":")
             try:
@@ -44,6 +44,8 @@ class Seals:
                 raise ValueError(f"key {name!r} is not base64") from error
             if not name or "." in name or len(key) != KEY_BYTES:
                 raise ValueError(f"key {name!r} is not {KEY_BYTES} bytes with a name without dots")
+            if name in dict(keys):
+                raise ValueError(f"key {name!r} is given twice")
             keys.append((name, AESGCM(key)))
         if not keys:
             raise ValueError("at least one key is needed")
