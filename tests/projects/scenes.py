@@ -158,7 +158,7 @@ class Scene:
 
 
 def working(visibility: Visibility = "participants") -> Scene:
-    """An active project: Seoul takes part, Paris is invited, Berlin declined, Delhi is a stranger."""
+    """Active; Seoul takes part, Paris is invited, Berlin declined, Delhi is a stranger."""
     scene = Scene(visibility=visibility).propose()
     scene.accept("seoul")
     scene.invite("paris")
