@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from sqlalchemy import Select, Subquery, exists, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.members.model.client import Client
@@ -118,7 +119,7 @@ def standings_on(day: date) -> Subquery:
     return (
         select(step.member, step.status, step.effective_on)
         .where(step.effective_on <= day)
-        .distinct(step.member)
+        .ext(distinct_on(step.member))
         .order_by(step.member, step.effective_on.desc(), step.member_version.desc())
         .subquery()
     )
