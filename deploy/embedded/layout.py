@@ -24,7 +24,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 SERVICES = ("members", "projects", "notifications")
 
 WORKER_PARTS = {
-    "members": ("relay", "consumers", "timers"),
+    "members": ("relay", "timers"),
     "projects": ("relay", "consumers", "timers"),
     "notifications": ("relay", "consumers", "timers", "sender"),
 }
