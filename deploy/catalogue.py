@@ -183,7 +183,7 @@ def catalogue_page() -> str:
 
 def asyncapi() -> dict[str, Any]:
     """AsyncAPI 3.0 document of the streams. Source: asyncapi.com, specification 3.0.0."""
-    kinds = list(CATALOGUE.values())
+    kinds = sorted(CATALOGUE.values(), key=lambda kind: SERVICES.index(kind.publisher))
     _, schemas = models_json_schema(
         [(kind, "serialization") for kind in kinds],
         ref_template="#/components/schemas/{model}",

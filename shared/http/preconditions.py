@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Header, Response
 
 from shared.contracts.event import State
+from shared.http.identity import CurrentActor
 from shared.refusals import PreconditionFailed, PreconditionRequired
 
 
@@ -29,6 +30,7 @@ def show_version(response: Response, version: int) -> None:
 
 
 async def expected_version(
+    _: CurrentActor,  # whoever is not known learns nothing, not even what is missing
     if_match: Annotated[
         str | None, Header(max_length=100, description='The ETag you read, such as `"3"`.')
     ] = None,

@@ -12,7 +12,7 @@ from httpx2 import ASGITransport, AsyncClient
 from deploy.embedded.edge import ROUTES
 from deploy.operations.services import SERVICES
 from shared.fields import Input
-from shared.http.idempotency import idempotent
+from shared.http.idempotency import idempotent, idempotent_secret
 from shared.http.identity import current_actor
 from shared.http.preconditions import expected_version
 from shared.http.transaction import Route
@@ -98,7 +98,7 @@ def test_a_route_keeps_the_agreements(app: FastAPI, route: APIRoute, method: str
     assert isinstance(route, Route)
     assert current_actor in needed
     if method == "POST":
-        assert idempotent in needed
+        assert needed & {idempotent, idempotent_secret}
     if method in {"PATCH", "PUT", "DELETE"}:
         assert expected_version in needed
     if route.body_field is not None:
