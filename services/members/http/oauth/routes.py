@@ -6,7 +6,7 @@ from authlib.oauth2 import OAuth2Error
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
-from services.members.http.oauth.forms import FORM, read_token_form
+from services.members.http.oauth.forms import FORM, TokenForm, read_token_form
 from services.members.http.oauth.grants import AUTHENTICATION_METHODS, ClientCredentials, Issuing
 from services.members.http.oauth.keys import KeyRing
 from services.members.http.oauth.server import AuthorizationServer, CheckedRequest
@@ -85,12 +85,15 @@ async def post_token(request: Request) -> Response:
 
     By HTTP Basic, or by `client_id` and `client_secret` in the form.
     """
-    state = request.app.state
-    settings: MembersSettings = state.settings
     try:
-        form = await read_token_form(request)
+        return await _issue(request, await read_token_form(request))
     except OAuth2Error as error:
         return AuthorizationServer.answer(*error())
+
+
+async def _issue(request: Request, form: TokenForm) -> Response:
+    state = request.app.state
+    settings: MembersSettings = state.settings
     ring: KeyRing = state.signing_keys
     keys = await ring.current(state.sessions)
     issuing = Issuing(

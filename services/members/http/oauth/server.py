@@ -7,6 +7,7 @@ read and checked before, so that everything that awaits happens outside.
 from typing import Any
 
 from authlib.oauth2.rfc6749 import AuthorizationServer as AuthlibServer
+from authlib.oauth2.rfc6749.errors import UnsupportedGrantTypeError
 from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload, OAuth2Request
 from fastapi.responses import JSONResponse
 from sqlalchemy.orm import Session
@@ -42,10 +43,10 @@ class AuthorizationServer(AuthlibServer):  # type: ignore[misc]  # Authlib has n
         return request
 
     def get_token_grant(self, request: CheckedRequest) -> Any:
-        for kind, _ in self._token_grants:
-            if kind.check_token_endpoint(request):
-                return kind(request, self)
-        raise GrantUnsupported
+        try:
+            return super().get_token_grant(request)
+        except UnsupportedGrantTypeError as error:
+            raise GrantUnsupported from error
 
     def authenticate_client(
         self, request: CheckedRequest, methods: list[str], endpoint: str = "token"

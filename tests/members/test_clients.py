@@ -1,0 +1,313 @@
+"""Clients: registered, seen by few, changed, revoked."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from services.members.model.client import (
+    Client,
+    is_secret_of,
+    new_client_id,
+    new_secret,
+    secret_hash_of,
+)
+from shared.messaging.tables import OutboxMessage, RememberedAnswer
+from tests.members.network import SECRETARIAT, Network, city, code_of
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("Water desk", "seoul-water-desk-"),
+        ("  Ünser Büro / 2 ", "seoul-unser-buro-2-"),
+        ("東京", "seoul-"),
+        ("x" * 300, f"seoul-{'x' * 32}-"),
+    ],
+)
+def test_an_id_can_be_recognised(name: str, words: str) -> None:
+    client_id = new_client_id("seoul", name)
+
+    assert client_id.startswith(words)
+    assert len(client_id) == len(words) + 8
+
+
+def test_a_secret_is_known_by_its_hash_alone() -> None:
+    secret = new_secret()
+    client = Client(
+        id="seoul-x",
+        member="seoul",
+        name="x",
+        scopes=("members:read",),
+        secret_hash=secret_hash_of(secret),
+        created_at=None,  # type: ignore[arg-type]
+        updated_at=None,  # type: ignore[arg-type]
+    )
+
+    assert secret.startswith("rks_")
+    assert len(secret) == 47
+    assert is_secret_of(client, secret)
+    assert not is_secret_of(client, secret[:-1])
+    assert not is_secret_of(None, secret)
+    assert not is_secret_of(None, "")
+    assert secret not in repr(client)
+
+
+async def test_a_member_registers_a_client(network: Network) -> None:
+    await network.join()
+
+    response = await network.send(
+        "POST",
+        "/seoul/clients",
+        {"name": "Water desk", "scopes": ["projects:read", "members:read"]},
+        by="seoul",
+    )
+
+    assert response.status_code == 201
+    client = response.json()
+    assert response.headers["location"] == f"/api/v1/members/seoul/clients/{client['id']}"
+    assert response.headers["etag"] == '"1"'
+    assert client["scopes"] == ["members:read", "projects:read"]
+    assert client["allowed_actions"] == ["change", "revoke"]
+    event = (await network.events())[-1]
+    assert (event.type, event.subject) == ("renkei.client.registered.v1", client["id"])
+    assert event.audience == ("seoul",)
+
+
+async def test_the_secret_is_shown_once_and_kept_nowhere_in_clear(network: Network) -> None:
+    await network.join()
+    body = {"name": "Water desk", "scopes": ["members:read"]}
+    answers = [
+        await network.send("POST", "/seoul/clients", body, by="seoul", key="desk") for _ in range(2)
+    ]
+    client = answers[0].json()
+    secret = client["secret"]
+
+    shown = await network.get(f"/seoul/clients/{client['id']}", by="seoul")
+
+    assert answers[1].json() == client
+    assert answers[1].headers["idempotency-replayed"] == "true"
+    assert "secret" not in shown
+    async with network.database.sessions() as session:
+        [row] = await session.scalars(select(Client).where(Client.member == "seoul"))
+        remembered = list(await session.scalars(select(RememberedAnswer)))
+        told = list(await session.scalars(select(OutboxMessage.body)))
+    assert row.secret_hash == secret_hash_of(secret)
+    assert len(remembered) == 1
+    for kept in (row.secret_hash.encode(), *(answer.body for answer in remembered), *told):
+        assert secret.encode() not in kept
+
+
+async def test_a_key_with_another_body_is_refused(network: Network) -> None:
+    await network.join()
+    await network.send(
+        "POST", "/seoul/clients", {"name": "a", "scopes": ["members:read"]}, by="seoul", key="k"
+    )
+
+    response = await network.send(
+        "POST", "/seoul/clients", {"name": "b", "scopes": ["members:read"]}, by="seoul", key="k"
+    )
+
+    assert (response.status_code, code_of(response)) == (422, "idempotency-key-reused")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"scopes": []},
+        {"scopes": ["everything"]},
+        {"scopes": "members:read"},
+        {"name": ""},
+        {"name": "two\nlines"},
+        {"id": "seoul-x"},
+    ],
+    ids=str,
+)
+async def test_a_client_that_makes_no_sense_is_refused(
+    network: Network, wrong: dict[str, Any]
+) -> None:
+    await network.join()
+
+    response = await network.send(
+        "POST",
+        "/seoul/clients",
+        {"name": "Water desk", "scopes": ["members:read"]} | wrong,
+        by="seoul",
+    )
+
+    assert (response.status_code, code_of(response)) == (422, "invalid-request")
+
+
+async def test_the_secretariat_registers_the_first_client_and_no_other(network: Network) -> None:
+    await network.invite()
+    body = {"name": "First", "scopes": ["members:read", "members:write"]}
+
+    first = await network.send("POST", "/seoul/clients", body)
+    second = await network.send("POST", "/seoul/clients", body)
+
+    assert first.status_code == 201
+    assert (second.status_code, code_of(second)) == (403, "only-the-member-itself")
+    assert len((await network.get("/seoul/clients"))["items"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("member", "by", "scopes"),
+    [
+        ("seoul", "seoul", SECRETARIAT),
+        ("seoul", "tokyo", SECRETARIAT),
+        ("tokyo", "tokyo", "members:write"),
+    ],
+)
+async def test_only_the_secretariat_gives_its_scope_and_only_to_itself(
+    network: Network, member: str, by: str, scopes: str
+) -> None:
+    await network.join()
+    before = await network.happened()
+
+    response = await network.send(
+        "POST",
+        f"/{member}/clients",
+        {"name": "Office", "scopes": ["network:write"]},
+        by=by,
+        scopes=scopes,
+    )
+
+    assert (response.status_code, code_of(response)) == (403, "scope-reserved")
+    assert await network.happened() == before
+
+
+async def test_the_secretariat_registers_another_office(network: Network) -> None:
+    response = await network.send(
+        "POST", "/tokyo/clients", {"name": "Office", "scopes": ["network:write"]}
+    )
+
+    assert (response.status_code, response.json()["scopes"]) == (201, ["network:write"])
+
+
+async def test_other_members_see_no_clients(network: Network) -> None:
+    await network.join()
+    await network.join(city("busan"))
+    client = await network.register()
+    one = f"/seoul/clients/{client['id']}"
+
+    for method, path, body in (
+        ("GET", "/seoul/clients", None),
+        ("GET", one, None),
+        ("POST", "/seoul/clients", {"name": "x", "scopes": ["members:read"]}),
+        ("PATCH", one, {"name": "x"}),
+        ("DELETE", one, None),
+    ):
+        response = await network.send(method, path, body, by="busan", version=1)
+        assert (response.status_code, code_of(response)) == (404, "client-not-found"), method
+    assert (await network.get(one, by="seoul"))["version"] == 1
+
+
+async def test_the_secretariat_sees_clients_but_leaves_them_alone(network: Network) -> None:
+    await network.join()
+    client = await network.register()
+    one = f"/seoul/clients/{client['id']}"
+
+    assert (await network.get(one))["allowed_actions"] == []
+    for method, body in (("PATCH", {"name": "x"}), ("DELETE", None)):
+        response = await network.send(method, one, body, version=1)
+        assert (response.status_code, code_of(response)) == (403, "only-the-member-itself")
+    assert (await network.get(one))["version"] == 1
+
+
+async def test_a_stranger_sees_no_clients(network: Network) -> None:
+    response = await network.send("GET", "/tokyo/clients", by=None, scopes="-")
+
+    assert (response.status_code, code_of(response)) == (401, "unauthenticated")
+
+
+async def test_clients_are_filtered(network: Network) -> None:
+    await network.join()
+    one, two = await network.register(), await network.register(name="Second")
+    await network.send("DELETE", f"/seoul/clients/{one['id']}", by="seoul", version=1)
+
+    async def ids(query: str) -> list[str]:
+        listed = await network.get(f"/seoul/clients?{query}", by="seoul")
+        return [item["id"] for item in listed["items"]]
+
+    assert await ids("status=active") == [two["id"]]
+    assert await ids("sort=-updated") == [one["id"], two["id"]]
+    assert await ids(f"updated_since={two['updated_at']}&sort=-created") == [two["id"], one["id"]]
+
+
+async def test_a_member_changes_a_client(network: Network) -> None:
+    await network.join()
+    client = await network.register()
+
+    response = await network.send(
+        "PATCH",
+        f"/seoul/clients/{client['id']}",
+        {"scopes": ["projects:write"]},
+        by="seoul",
+        version=1,
+    )
+
+    assert (response.status_code, response.headers["etag"]) == (200, '"2"')
+    changed = response.json()
+    assert (changed["name"], changed["scopes"]) == ("Water desk", ["projects:write"])
+    event = (await network.events())[-1]
+    assert (event.type, event.audience) == ("renkei.client.changed.v1", ("seoul",))
+    assert event.data.previous["scopes"] == ["members:read", "projects:read"]
+
+
+async def test_a_client_cannot_be_given_the_secretariats_scope_later(network: Network) -> None:
+    await network.join()
+    client = await network.register()
+
+    response = await network.send(
+        "PATCH",
+        f"/seoul/clients/{client['id']}",
+        {"scopes": ["network:write"]},
+        by="seoul",
+        version=1,
+    )
+
+    assert (response.status_code, code_of(response)) == (403, "scope-reserved")
+    shown = await network.get(f"/seoul/clients/{client['id']}", by="seoul")
+    assert shown["scopes"] == ["members:read", "projects:read"]
+
+
+@pytest.mark.parametrize("method", ["PATCH", "DELETE"])
+@pytest.mark.parametrize(
+    ("scopes", "version", "status", "code"),
+    [
+        ("members:read", 1, 403, "missing-scope"),
+        ("members:write", None, 428, "version-required"),
+        ("members:write", 4, 412, "version-stale"),
+    ],
+)
+async def test_a_refused_change_of_a_client_changes_nothing(
+    network: Network, method: str, scopes: str, version: int | None, status: int, code: str
+) -> None:
+    await network.join()
+    client = await network.register()
+    path = f"/seoul/clients/{client['id']}"
+    body = {"name": "x"} if method == "PATCH" else None
+    before = await network.happened()
+
+    response = await network.send(method, path, body, by="seoul", scopes=scopes, version=version)
+
+    assert (response.status_code, code_of(response)) == (status, code)
+    assert (await network.get(path, by="seoul"))["version"] == 1
+    assert await network.happened() == before
+
+
+async def test_revoking_is_final_and_the_history_stays(network: Network) -> None:
+    await network.join()
+    client = await network.register()
+    path = f"/seoul/clients/{client['id']}"
+
+    revoked = await network.send("DELETE", path, by="seoul", version=1)
+    again = await network.send("DELETE", path, by="seoul", version=2)
+    changed = await network.send("PATCH", path, {"name": "x"}, by="seoul", version=2)
+
+    assert (revoked.status_code, revoked.json()["status"]) == (200, "revoked")
+    assert revoked.json()["allowed_actions"] == []
+    for refused in (again, changed):
+        assert (refused.status_code, code_of(refused)) == (409, "client-revoked")
+    assert (await network.get(path, by="seoul"))["status"] == "revoked"
+    assert (await network.happened())[-1] == "client.revoked"
