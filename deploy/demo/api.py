@@ -14,6 +14,8 @@ AWAY: Final = frozenset({429, 502, 503, 504})
 PATIENCE_SECONDS: Final = 30.0
 NOT_YET_SECONDS: Final = 15.0
 POLL_SECONDS: Final = 0.05
+"""The first pause between two questions; each is longer than the one before, up to the next."""
+POLL_SECONDS_MAX: Final = 0.5
 TOKEN_MARGIN_SECONDS: Final = 30.0
 CONNECTIONS: Final = 16
 
@@ -99,7 +101,7 @@ class CityApi:
             Refused: the platform said no.
         """
         deadline = time.monotonic() + NOT_YET_SECONDS
-        attempt = 1
+        attempt, pause = 1, POLL_SECONDS
         while True:
             headers = {"Idempotency-Key": key if attempt == 1 else f"{key}.{attempt}"}
             if version is not None:
@@ -110,7 +112,8 @@ class CityApi:
                 if refused.code not in not_yet or time.monotonic() > deadline:
                     raise
             attempt += 1
-            await asyncio.sleep(POLL_SECONDS)
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.5, POLL_SECONDS_MAX)
 
     async def send(self, method: str, path: str, **request: Any) -> Response:
         """Send a request as this member; a part that is away for the moment is waited for."""
@@ -144,11 +147,13 @@ async def eventually(
         The last answer, good or not.
     """
     deadline = time.monotonic() + seconds
+    pause = POLL_SECONDS
     while True:
         answer = await ask()
         if good(answer) or time.monotonic() > deadline:
             return answer
-        await asyncio.sleep(POLL_SECONDS)
+        await asyncio.sleep(pause)
+        pause = min(pause * 1.5, POLL_SECONDS_MAX)
 
 
 async def _patiently(http: AsyncClient, method: str, path: str, **request: Any) -> Response:

@@ -46,6 +46,7 @@ class Cities:
     async def found(self) -> None:
         """Let the cities enter, join, appoint officials and register where they listen."""
         await for_each(self._display, "members", self._story.cities.values(), self._invite)
+        self._record.facts["members"] = dict(sorted(self._record.facts["members"].items()))
         self._record.save()
         belonging = list(self._story.belonging)
         await for_each(self._display, "memberships", belonging, self._join)
@@ -98,22 +99,20 @@ class Cities:
                 )
 
     async def _appoint(self, member: str) -> None:
+        api = self.apis[member]
         for role in OWN_OFFICIALS:
-            official = await self.apis[member].post(
+            official = await api.post(
                 f"/api/v1/members/{member}/officials",
                 self._story.official(member, role),
                 key=f"demo:{member}:{role}",
             )
-            await self._wait_for_inbox(member, official["id"])
-
-    async def _wait_for_inbox(self, member: str, official: str) -> None:
-        """Wait until news of the official has spread: an inbox tells nothing of before."""
-        answer = await eventually(
-            lambda: self.apis[member].send("GET", "/api/v1/inbox", params={"official": official}),
+        # An inbox tells nothing of before: news of the last official must have spread.
+        inbox = await eventually(
+            lambda: api.send("GET", "/api/v1/inbox", params={"official": official["id"]}),
             lambda answer: answer.is_success,
             seconds=NOT_YET_SECONDS,
         )
-        answer.raise_for_status()
+        inbox.raise_for_status()
 
     async def _listen(self, member: str) -> None:
         endpoint = await self.apis[member].post(

@@ -1,0 +1,73 @@
+"""What operators ask: is anything missing, and do the services know the same."""
+
+import asyncio
+import json
+import os
+import sys
+from typing import Any, Final
+
+from deploy.demo.api import eventually
+from deploy.demo.check.report import Report
+from deploy.operations.dumping import dump
+from deploy.operations.services import all_services
+from deploy.paths import REPOSITORY
+
+QUIET_SECONDS: Final = 20.0
+
+
+async def check_operations(report: Report) -> None:
+    code, reports = await eventually(
+        _reconcile,
+        lambda found: found[0] == 0 and not any(_waiting(each) for each in found[1]),
+        seconds=QUIET_SECONDS,
+    )
+    report.that(
+        "`renkei reconcile` finds every fact on the streams and taken in by all",
+        code == 0 and not any(_waiting(each) for each in reports),
+        reports,
+    )
+    report.equal(
+        "no consumer gave anything up",
+        [each["durable"] for one in reports for each in one["consumers"] if each["dead_letters"]],
+        [],
+    )
+    pictures = {service.name: await dump(service) for service in all_services()}
+    owned = {
+        kind: states
+        for picture in pictures.values()
+        for kind, states in picture.items()
+        if not kind.startswith("known_")
+    }
+    for name, picture in pictures.items():
+        for kind, copies in picture.items():
+            if kind.startswith("known_"):
+                entity = kind.removeprefix("known_")
+                report.equal(
+                    f"{name} knows {len(copies)} {entity}s as their owner does",
+                    copies,
+                    _as_far_as(copies, owned[entity]),
+                )
+
+
+def _waiting(report: dict[str, Any]) -> int:
+    """How much of a service's facts is still under way."""
+    behind: int = sum(each["behind"] for each in report["consumers"])
+    return int(report["waiting"]) + behind
+
+
+async def _reconcile() -> tuple[int, list[dict[str, Any]]]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "deploy.cli", "reconcile", "--json"),
+        cwd=REPOSITORY,
+        env=os.environ,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    printed, _ = await process.communicate()
+    return process.returncode or 0, json.loads(printed or b"[]")
+
+
+def _as_far_as(copies: list[dict[str, Any]], owned: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Shorten the owner's states to the fields that copies have."""
+    fields = set(copies[0]) if copies else set()
+    return [{name: value for name, value in state.items() if name in fields} for state in owned]
