@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from deploy.operations.migrating import pending_migrations
 from deploy.operations.services import Service
-from shared.messaging.broker import consumer_config, stream_config, stream_of
+from shared.messaging.broker import stream_config, stream_of
 
 SKEW_SECONDS: Final = 2
 STALE_OUTBOX_SECONDS: Final = 60
@@ -120,9 +120,7 @@ async def _broker(service: Service, nats: Client) -> AsyncIterator[Finding]:
         except NotFoundError:
             yield Finding(subscription.durable, "error", "missing: is the consumer running?")
             continue
-        wanted_consumer = consumer_config(
-            subscription.durable, [subscription.event.nats_filter()], service.settings
-        )
+        wanted_consumer = subscription.consumer_config(service.settings)
         yield _drift(subscription.durable, wanted_consumer, info.config)
 
 

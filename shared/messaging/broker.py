@@ -52,8 +52,13 @@ def stream_config(service: str, replicas: int) -> StreamConfig:
     )
 
 
-def consumer_config(durable: str, filters: list[str], settings: Settings) -> ConsumerConfig:
+def consumer_config(
+    durable: str, filters: list[str], settings: Settings, *, every: bool
+) -> ConsumerConfig:
     """Describe a durable pull consumer.
+
+    One that does not need `every` fact begins with the last of each kind about each entity: facts
+    carry the whole state, so a new read model need not read all of history.
 
     `max_deliver` stays unlimited: a message is given up by us, with a row that says why, never by
     the broker, which would skip it in silence.
@@ -61,7 +66,7 @@ def consumer_config(durable: str, filters: list[str], settings: Settings) -> Con
     return ConsumerConfig(
         durable_name=durable,
         filter_subjects=filters,
-        deliver_policy=DeliverPolicy.ALL,
+        deliver_policy=DeliverPolicy.ALL if every else DeliverPolicy.LAST_PER_SUBJECT,
         ack_policy=AckPolicy.EXPLICIT,
         ack_wait=settings.consumer_ack_seconds,
         max_deliver=-1,
@@ -79,7 +84,8 @@ async def connected(settings: Settings, *, name: str) -> AsyncIterator[Client]:
 
     async def disconnected() -> None:
         NATS_CONNECTED.set(0)
-        log.warning("nats.disconnected")
+        if not client.is_closed:  # by us
+            log.warning("nats.disconnected")
 
     async def reconnected() -> None:
         NATS_CONNECTED.set(1)

@@ -25,6 +25,7 @@ import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
+from nats.js.api import ConsumerConfig
 from nats.js.errors import NotFoundError
 from pydantic import ValidationError
 from pydantic_core import to_json
@@ -66,6 +67,10 @@ class Subscription(Generic[E]):
     @property
     def stream(self) -> str:
         return stream_of(self.event.publisher)
+
+    def consumer_config(self, settings: Settings) -> ConsumerConfig:
+        """What the broker must know of it."""
+        return consumer_config(self.durable, [self.event.nats_filter()], settings, every=self.once)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,10 +199,7 @@ class Consumer:
         jetstream = self.nats.jetstream(timeout=5)
         subscription = self.subscription
         await jetstream.add_consumer(
-            subscription.stream,
-            consumer_config(
-                subscription.durable, [subscription.event.nats_filter()], self.settings
-            ),
+            subscription.stream, subscription.consumer_config(self.settings)
         )
         pull = await jetstream.pull_subscribe_bind(
             durable=subscription.durable, stream=subscription.stream
@@ -208,6 +210,8 @@ class Consumer:
                 try:
                     messages = await pull.fetch(self.settings.consumer_batch, timeout=FETCH_SECONDS)
                 except (TimeoutError, NatsError):
+                    messages = []
+                if not messages:
                     # Nothing to do, or nothing there any more to do it with?
                     found = await jetstream.consumer_info(subscription.stream, subscription.durable)
                     lag.set(found.num_pending or 0)
