@@ -3,6 +3,8 @@
 from datetime import UTC, date, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.members.model.member import (
     EffectiveBeforePrevious,
@@ -276,3 +278,47 @@ def test_the_actions_offered_are_those_that_would_succeed(
     status: MembershipStatus, speaker: Speaker, actions: list[str]
 ) -> None:
     assert member(status).allowed_actions(speaker) == actions
+
+
+STATUSES: list[MembershipStatus] = ["active", "suspended", "withdrawn"]
+ACTION_OF = {
+    ("invited", "active"): "accept",
+    ("active", "suspended"): "suspend",
+    ("suspended", "active"): "reinstate",
+}
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(STATUSES),
+            st.sampled_from([SEOUL, BUSAN, TOKYO, SECRETARIAT]),
+            st.dates(date(2001, 1, 1), date(2026, 12, 31)),
+        ),
+        max_size=12,
+    )
+)
+def test_whatever_is_asked_for_the_history_stays_in_order(
+    asked: list[tuple[MembershipStatus, Speaker, date]],
+) -> None:
+    seoul = member("invited")
+    history = [seoul.begin(by=None, at=NOON)]
+
+    for status, speaker, day in asked:
+        offered = seoul.allowed_actions(speaker)
+        before = seoul.state()
+        try:
+            step = seoul.take_step(
+                status, effective_on=day, reason="a reason", speaker=speaker, at=NOON
+            )
+        except Refusal:
+            assert seoul.state() == before
+        else:
+            assert ACTION_OF.get((before.status, status), "withdraw") in offered
+            history.append(step)
+
+    days = [step.effective_on for step in history]
+    assert days == sorted(days)
+    assert [step.member_version for step in history] == list(range(1, len(history) + 1))
+    assert "withdrawn" not in [step.status for step in history[:-1]]
+    assert seoul.status == history[-1].status

@@ -1,5 +1,6 @@
 """Membership over HTTP: steps, their history, and who belonged when."""
 
+import asyncio
 from typing import Final
 
 import pytest
@@ -222,3 +223,16 @@ async def test_a_suspended_member_can_only_leave(network: Network) -> None:
     left = await network.step("seoul", "withdrawn", by="seoul")
 
     assert left["status"] == "withdrawn"
+
+
+async def test_of_two_steps_at_once_one_is_taken(network: Network) -> None:
+    await network.invite()
+    path = "/seoul/membership-transitions"
+
+    answers = await asyncio.gather(
+        network.send("POST", path, {"status": "active"}, by="seoul", version=1),
+        network.send("POST", path, {"status": "withdrawn"}, by="seoul", version=1),
+    )
+
+    assert sorted(answer.status_code for answer in answers) == [200, 412]
+    assert len(await network.happened()) == len(OPENING) + 2

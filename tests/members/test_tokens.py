@@ -243,14 +243,19 @@ async def test_a_revoked_client_acts_no_more_even_with_tokens_that_it_holds(
 ) -> None:
     credentials = await invite(http, network)
     held = await bearer(http, credentials)
-    path = f"/api/v1/members/seoul/clients/{credentials[0]}"
+    clients = "/api/v1/members/seoul/clients"
+    other = {"name": "Other", "scopes": ["members:read"]}
+    keyed = held | {"Idempotency-Key": "other"}
+    assert (await http.post(clients, json=other, headers=keyed)).status_code == 201
 
-    revoked = await http.delete(path, headers=held | {"If-Match": '"1"'})
+    revoked = await http.delete(f"{clients}/{credentials[0]}", headers=held | {"If-Match": '"1"'})
     reading = await http.get("/api/v1/members", headers=held)
+    repeating = await http.post(clients, json=other, headers=keyed)
     asking = await http.post("/oauth/token", data=GRANT, auth=credentials)
 
     assert (revoked.status_code, revoked.json()["status"]) == (200, "revoked")
-    assert (reading.status_code, code_of(reading)) == (401, "unauthenticated")
+    for refused in (reading, repeating):
+        assert (refused.status_code, code_of(refused)) == (401, "unauthenticated")
     assert (asking.status_code, error_of(asking)) == (401, "invalid_client")
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Request, Response
 from pydantic import Field, StringConstraints
 
-from services.members.http.speakers import CurrentReader, CurrentSpeaker
+from services.members.http.speakers import CurrentReader, CurrentSpeaker, Speaking
 from services.members.model.client import (
     Client,
     ClientIsRevoked,
@@ -31,7 +31,12 @@ from shared.http.preconditions import ExpectedVersion, VersionRequired, VersionS
 from shared.http.problems import refusals
 from shared.http.transaction import Now, Route, Transaction
 
-router = APIRouter(prefix="/api/v1/members/{slug}/clients", tags=["clients"], route_class=Route)
+router = APIRouter(
+    prefix="/api/v1/members/{slug}/clients",
+    tags=["clients"],
+    route_class=Route,
+    dependencies=[Speaking],
+)
 
 ClientId = Annotated[
     str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", min_length=2, max_length=120)

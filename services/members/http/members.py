@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
-from services.members.http.speakers import CurrentReader, CurrentSpeaker
+from services.members.http.speakers import CurrentReader, CurrentSpeaker, Speaking
 from services.members.model.member import (
     EffectiveBeforePrevious,
     EffectiveInFuture,
@@ -58,7 +58,9 @@ from shared.http.preconditions import ExpectedVersion, VersionRequired, VersionS
 from shared.http.problems import refusals
 from shared.http.transaction import Now, Route, Transaction
 
-router = APIRouter(prefix="/api/v1/members", tags=["members"], route_class=Route)
+router = APIRouter(
+    prefix="/api/v1/members", tags=["members"], route_class=Route, dependencies=[Speaking]
+)
 
 
 class MemberOut(MemberState):

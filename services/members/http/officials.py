@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
-from services.members.http.speakers import CurrentSpeaker
+from services.members.http.speakers import CurrentSpeaker, Speaking
 from services.members.model.member import Member, MemberNotFound, MembershipEnded
 from services.members.model.official import (
     LastAdministrator,
@@ -31,7 +31,12 @@ from shared.http.preconditions import ExpectedVersion, VersionRequired, VersionS
 from shared.http.problems import refusals
 from shared.http.transaction import Now, Route, Transaction
 
-router = APIRouter(prefix="/api/v1/members/{slug}/officials", tags=["officials"], route_class=Route)
+router = APIRouter(
+    prefix="/api/v1/members/{slug}/officials",
+    tags=["officials"],
+    route_class=Route,
+    dependencies=[Speaking],
+)
 
 
 class OfficialOut(OfficialState):

@@ -14,6 +14,9 @@ async def current_speaker(session: Transaction, actor: CurrentActor) -> Speaker:
     return await speaker_of(session, actor)
 
 
+Speaking = Depends(current_speaker)
+"""For every router: who was revoked gets no remembered answer either."""
+
 CurrentSpeaker = Annotated[Speaker, Depends(current_speaker)]
 
 
