@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from deploy.demo.api import eventually
 from deploy.demo.check.report import Report
-from deploy.operations.dumping import dump
+from deploy.operations.dumping import canonical, dump
 from deploy.operations.services import all_services
 from deploy.paths import REPOSITORY
 
@@ -31,7 +31,9 @@ async def check_operations(report: Report) -> None:
         [each["durable"] for one in reports for each in one["consumers"] if each["dead_letters"]],
         [],
     )
-    pictures = {service.name: await dump(service) for service in all_services()}
+    pictures: dict[str, dict[str, list[dict[str, Any]]]] = {
+        service.name: json.loads(canonical(await dump(service))) for service in all_services()
+    }
     owned = {
         kind: states
         for picture in pictures.values()

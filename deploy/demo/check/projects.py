@@ -20,12 +20,15 @@ async def check_projects(world: World, report: Report) -> None:
 
 
 async def _check_project(world: World, report: Report, project: Project) -> None:
+    def name(member: str) -> str:
+        return world.story.name_of(member)["en"]
+
     reader = world[project.participants[0]]
     path = f"/api/v1/projects/{world.demo['projects'][project.slug]}"
     found = await reader.get(path)
     report.equal(
-        f"{project.title['en']} is read by {reader.member} as {project.lead} wrote it",
-        {name: found[name] for name in ("reference", "title", "summary", "lead", "status")},
+        f"{project.title['en']}: {name(reader.member)} reads what {name(project.lead)} wrote",
+        {field: found[field] for field in ("reference", "title", "summary", "lead", "status")},
         {
             "reference": project.slug,
             "title": project.title,
@@ -36,7 +39,7 @@ async def _check_project(world: World, report: Report, project: Project) -> None
     )
     participations = await reader.all_of(f"{path}/participations")
     report.equal(
-        f"{project.title['en']}: {len(participations)} cities answered for themselves",
+        f"{project.title['en']}: {len(participations)} cities stand as they answered themselves",
         {each["member"]: (each["status"], each["reservation"]) for each in participations},
         {
             each.member: (each.answer or "invited", each.reservation)

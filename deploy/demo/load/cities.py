@@ -87,12 +87,16 @@ class Cities:
         return belonging.since if belonging else self._record.loaded_on
 
     async def _join(self, member: str) -> None:
+        """Let a city accept its membership and, if it has left since, leave."""
         belonging = self._story.belonging[member]
+        path = f"/api/v1/members/{member}"
+        if belonging.until and (await self.secretariat.get(path))["status"] == "withdrawn":
+            return  # in an earlier run: it cannot speak to the platform any more
         steps = [("active", belonging.since), ("withdrawn", belonging.until)]
         for status, effective_on in steps:
             if effective_on is not None:
                 await self.apis[member].post(
-                    f"/api/v1/members/{member}/membership-transitions",
+                    f"{path}/membership-transitions",
                     {"status": status, "effective_on": effective_on.isoformat()},
                     key=f"demo:{member}:{status}",
                     version="*",
