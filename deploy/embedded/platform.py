@@ -22,7 +22,7 @@ from deploy.embedded.probes import http_probe
 from deploy.embedded.processes import Options, Processes
 from deploy.embedded.unprivileged import die_with_parent
 
-START_SECONDS = 120.0
+START_SECONDS = 240.0
 RECOVERY_SECONDS = 30.0
 _POLL_SECONDS = 0.05
 

@@ -107,9 +107,6 @@ class Supervisor:
             else:
                 child.resume()
 
-    def pids(self) -> list[int]:
-        return [child.pid for child in self.children.values() if child.pid is not None]
-
     def set_phase(self, phase: str) -> None:
         self.phase = phase
         self.write_state()
