@@ -116,7 +116,7 @@ class Milestone(Base, kw_only=True):
 
     project: Mapped[Project] = relationship(lazy="raise", repr=False)
     contributions: Mapped[list[Contribution]] = relationship(
-        lazy="raise", repr=False, init=False, default_factory=list, order_by=Contribution.id
+        lazy="raise", repr=False, init=False, order_by=Contribution.id
     )
 
     __table_args__ = (
@@ -162,7 +162,7 @@ class Milestone(Base, kw_only=True):
         project.ensure_under_way()
         if accountable != project.lead and not by.may_take_part(accountable):
             raise MemberNotParticipating(f"Member {accountable} is not invited as a participant.")
-        return cls(
+        milestone = cls(
             project_id=project.id,
             project=project,
             title=title,
@@ -174,6 +174,8 @@ class Milestone(Base, kw_only=True):
             created_at=at,
             updated_at=at,
         )
+        milestone.contributions = []  # none, rather than not loaded
+        return milestone
 
     # Who may do what.
 

@@ -121,8 +121,10 @@ async def list_milestones(
     if project_id is not None:
         query = query.where(Milestone.project_id == project_id)
     if member is not None:
-        contributes = exists().where(
-            Contribution.milestone_id == Milestone.id, Contribution.member == member
+        contributes = (
+            exists()
+            .where(Contribution.milestone_id == Milestone.id, Contribution.member == member)
+            .correlate(Milestone)
         )
         query = query.where(or_(Milestone.accountable == member, contributes))
     if status is not None:

@@ -10,12 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from services.projects.model.milestone import OPEN, Milestone
-from services.projects.model.participation import Participation
 from services.projects.model.project import Progress, Project, no_project
 from services.projects.model.standing import Standing
 from services.projects.queries.sorting import Sort, keys_of
 from services.projects.queries.standings import (
-    has_a_place,
+    has_place,
     home_of,
     places_in,
     standing_from,
@@ -96,10 +95,7 @@ async def list_projects(
     if status is not None:
         query = query.where(Project.status == status)
     if member is not None:
-        has_place = exists().where(
-            Participation.project_id == Project.id, Participation.member == member, has_a_place
-        )
-        query = query.where(or_(Project.lead == member, has_place))
+        query = query.where(or_(Project.lead == member, has_place(member)))
     if lead is not None:
         query = query.where(Project.lead == lead)
     if objective is not None:

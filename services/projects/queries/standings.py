@@ -19,14 +19,18 @@ from shared.actor import Actor
 has_a_place: ColumnElement[bool] = Participation.status.in_(sorted(HAS_A_PLACE))
 
 
-def visible_to(member: str) -> ColumnElement[bool]:
-    """Match the projects that `member` may see."""
-    takes_part = (
+def has_place(member: str) -> ColumnElement[bool]:
+    """Match the projects that `member` is invited to or takes part in."""
+    return (
         exists()
         .where(Participation.project_id == Project.id, Participation.member == member, has_a_place)
         .correlate(Project)  # and not the participation that somebody reads
     )
-    others = or_(Project.visibility == "network", takes_part)
+
+
+def visible_to(member: str) -> ColumnElement[bool]:
+    """Match the projects that `member` may see."""
+    others = or_(Project.visibility == "network", has_place(member))
     return or_(Project.lead == member, and_(Project.proposed_at.is_not(None), others))
 
 
