@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.database import connect, reading_sessions_of, sessions_of
 from shared.health import Health, health_router
-from shared.http.identity import AccessTokens, JsonWebKeys
+from shared.http.identity import AccessTokens, FetchKeys, JsonWebKeys
 from shared.http.problems import (
     MEDIA_TYPE,
     Problem,
@@ -48,9 +48,23 @@ def audience_of(settings: Settings) -> str:
 
 
 def web_application(
-    service: str, title: str, settings: Settings, routers: Sequence[APIRouter]
+    service: str,
+    title: str,
+    settings: Settings,
+    routers: Sequence[APIRouter],
+    *,
+    own_keys: FetchKeys | None = None,
 ) -> FastAPI:
-    """Put a service's resources on the mechanisms that all services share."""
+    """Put a service's resources on the mechanisms that all services share.
+
+    Args:
+        service: its name.
+        title: of its part of the API description.
+        settings: from its environment.
+        routers: of its resources.
+        own_keys: how the authorization server itself reads its public keys; asking itself over HTTP
+            would need a turn that the requests who wait for the keys may all have.
+    """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -63,7 +77,9 @@ def web_application(
             app.state.sessions = sessions_of(engine)
             app.state.reading_sessions = reading_sessions_of(engine)
             app.state.access_tokens = AccessTokens(
-                JsonWebKeys(fetch_keys, lifetime_seconds=settings.jwks_lifetime_seconds),
+                JsonWebKeys(
+                    own_keys or fetch_keys, lifetime_seconds=settings.jwks_lifetime_seconds
+                ),
                 issuer=settings.issuer,
                 audience=audience_of(settings),
                 leeway_seconds=settings.token_leeway_seconds,
