@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from httpx2 import ASGITransport, AsyncClient, Response
 from joserfc import jwt
 from joserfc.jwk import KeySet
@@ -467,3 +468,24 @@ async def test_the_newest_active_key_signs_and_all_in_use_are_published(
     keys = KeySet.import_key_set(published)
     token = jwt.decode(headers["Authorization"].removeprefix("Bearer "), keys)
     assert token.header["kid"] == active.id
+
+
+async def test_the_server_checks_tokens_without_asking_itself_over_the_network(
+    network: Network,
+) -> None:
+    app = network.app  # its jwks_url leads nowhere
+    transport = ASGITransport(app, raise_app_exceptions=False)
+    async with (
+        app.router.lifespan_context(app),
+        AsyncClient(transport=transport, base_url=ISSUER) as http,
+    ):
+        answer = await http.get("/api/v1/members", headers=await bearer(http, host(network)))
+
+    assert answer.status_code == 200
+
+
+async def test_tokens_are_part_of_the_description_of_the_api(app: FastAPI) -> None:
+    paths = app.openapi()["paths"]
+
+    assert {"/oauth/token", "/oauth/jwks", "/.well-known/oauth-authorization-server"} <= set(paths)
+    assert list(paths["/oauth/token"]["post"]["requestBody"]["content"]) == [FORM]

@@ -1,5 +1,7 @@
 """The web application of the members service."""
 
+from typing import Any
+
 from fastapi import FastAPI
 
 from services.members.http import clients, members, officials
@@ -10,10 +12,19 @@ from shared.http.application import web_application
 
 
 def create_app(settings: MembersSettings) -> FastAPI:
+    ring = KeyRing(settings)
+
+    async def own_keys() -> dict[str, Any]:
+        return (await ring.current(app.state.sessions)).document()
+
     app = web_application(
-        "members", "Members", settings, [members.router, officials.router, clients.router]
+        "members",
+        "Members",
+        settings,
+        [members.router, officials.router, clients.router],
+        own_keys=own_keys,
     )
     # Not resources of the API: other standards say how these are asked and what they answer.
     app.include_router(routes.router)
-    app.state.signing_keys = KeyRing(settings)
+    app.state.signing_keys = ring
     return app

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from joserfc.jwk import ECKey
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -19,6 +20,10 @@ class SigningKeys:
 
     signing: ECKey
     published: tuple[ECKey, ...]
+
+    def document(self) -> dict[str, Any]:
+        """The public keys as a JWK set. Source: RFC 7517."""
+        return {"keys": [dict(key.as_dict(private=False)) for key in self.published]}
 
 
 async def read_signing_keys(session: AsyncSession, *, seals: Seals, now: datetime) -> SigningKeys:

@@ -113,7 +113,7 @@ async def get_jwks(request: Request, response: Response) -> KeySetOut:
     ring: KeyRing = request.app.state.signing_keys
     keys = await ring.current(request.app.state.sessions)
     response.headers["Cache-Control"] = KEYS_CACHED
-    return KeySetOut(keys=[dict(key.as_dict(private=False)) for key in keys.published])
+    return KeySetOut(**keys.document())
 
 
 @router.get("/.well-known/oauth-authorization-server")
