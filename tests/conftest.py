@@ -2,8 +2,10 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pytest
+import structlog
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, text
@@ -12,6 +14,9 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from shared.database import Sessions, sessions_of
 from tests.servers import Servers, create_database, servers
+
+if TYPE_CHECKING:
+    from tests.faults.network import Network
 
 __all__ = ["servers"]
 
@@ -29,13 +34,22 @@ class Database:
 DatabaseOf = Callable[[str], Awaitable[Database]]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def plain_tracebacks() -> None:
+    """Log without the colourful tracebacks, which take a tenth of a second each."""
+    plain = structlog.dev.ConsoleRenderer(
+        colors=False, exception_formatter=structlog.dev.plain_traceback
+    )
+    structlog.configure(processors=[*structlog.get_config()["processors"][:-1], plain])
+
+
 @pytest.fixture(scope="session")
 def anyio_backend() -> tuple[str, dict[str, bool]]:
     return "asyncio", {"use_uvloop": True}
 
 
 @pytest.fixture(scope="session")
-async def all_databases(servers: Servers) -> AsyncIterator[DatabaseOf]:  # noqa: F811
+async def all_databases(servers: Servers) -> AsyncIterator[DatabaseOf]:
     """Make the database of a service when a test first asks for it."""
     made: dict[str, Database] = {}
 
@@ -84,3 +98,15 @@ async def empty(database: Database) -> None:
             )
         )
         await connection.execute(text(f"TRUNCATE {', '.join(names)} RESTART IDENTITY CASCADE"))
+
+
+@pytest.fixture(scope="session")
+async def network(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator["Network"]:
+    """A whole platform with working cities, for the tests that hurt one or operate one.
+
+    Who uses it belongs to the xdist group `faults`, so that there is one of it.
+    """
+    from tests.faults.network import running_network  # noqa: PLC0415 -- slow, and few need it
+
+    async with running_network(tmp_path_factory.mktemp("network"), separate=True) as network:
+        yield network

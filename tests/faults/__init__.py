@@ -1,0 +1,1 @@
+"""What happens to a whole platform when its parts are killed, cut off, or fed rubbish."""

@@ -1,0 +1,71 @@
+"""PostgreSQL is away."""
+
+import asyncio
+import time
+from typing import Final
+
+import pytest
+from httpx2 import Response
+
+from tests.faults.city import City
+from tests.faults.invariants import ensure_true
+from tests.faults.load import side_by_side
+from tests.faults.network import Network, status_of
+from tests.faults.striking import WEBS, WORKERS, without
+
+pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults")]
+
+LONGEST_SECONDS: Final = 5
+ASKED: Final = (
+    ("GET", "/api/v1/members"),
+    ("GET", "/api/v1/projects"),
+    ("GET", "/api/v1/webhook-endpoints"),
+    ("POST", "/api/v1/projects"),
+)
+
+
+async def test_the_api_says_at_once_that_the_database_is_away(network: Network) -> None:
+    city = network.cities[1]
+    headers = {"Authorization": f"Bearer {await city.bearer()}"}
+    restarts = {name: network.platform.restarts(name) for name in (*WEBS, *WORKERS)}
+
+    async with without(network, "postgres"):
+        answers = [await timed(city, *asked, headers) for asked in ASKED * 2]
+        alive = [await status_of(network.platform, name, "/livez") for name in WEBS]
+        ready = [await status_of(network.platform, name, "/readyz") for name in WEBS]
+
+    for response, seconds in answers:
+        assert response.status_code == 503
+        assert response.headers["Content-Type"] == "application/problem+json"
+        assert int(response.headers["Retry-After"]) >= 1
+        assert response.json()["status"] == 503
+        assert seconds < LONGEST_SECONDS
+    assert alive == [200, 200, 200]
+    assert ready == [503, 503, 503]
+    await city.read("/api/v1/projects")
+    assert {name: network.platform.restarts(name) for name in restarts} == restarts
+    await ensure_true(network)
+
+
+async def test_work_goes_on_where_the_database_comes_back(network: Network) -> None:
+    before = len(network.journal.writes)
+
+    async def take_it_away() -> None:
+        await asyncio.sleep(1)
+        async with without(network, "postgres"):
+            await asyncio.sleep(3)
+
+    await side_by_side([network.load().run(seconds=8), take_it_away()])
+
+    await ensure_true(network)
+    attempts = [each for write in network.journal.writes[before:] for each in write.attempts]
+    assert {each.status for each in attempts if each.status >= 500} == {503}
+    assert max(each.seconds for each in attempts) < LONGEST_SECONDS * 2
+
+
+async def timed(
+    city: City, method: str, path: str, headers: dict[str, str]
+) -> tuple[Response, float]:
+    began = time.monotonic()
+    response = await city.http.request(method, path, headers=headers)
+    return response, time.monotonic() - began

@@ -1,0 +1,123 @@
+"""Processes end in the one moment in which something is half done."""
+
+import asyncio
+
+import pytest
+
+from tests.faults.invariants import ensure_true
+from tests.faults.network import Network
+from tests.faults.striking import until, until_held_up, without, writes_held_up
+
+pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults")]
+
+
+async def drafted(network: Network, key: str) -> str:
+    """Let the host begin a project, and tell its address."""
+    project = await network.cities[0].write(
+        "POST",
+        "/api/v1/projects",
+        {"reference": key, "title": {"en": key.title()}, "summary": {"en": "At a bad moment."}},
+        key=key,
+    )
+    return f"/api/v1/projects/{project['id']}"
+
+
+@pytest.mark.parametrize("table", ["outbox", "remembered_answer"])
+async def test_a_web_process_killed_before_its_commit_has_done_nothing(
+    network: Network, table: str
+) -> None:
+    reference = f"half-done-{table.replace('_', '-')}"
+
+    async with writes_held_up(network, "projects", table):
+        writing = asyncio.create_task(drafted(network, reference))
+        await until_held_up(network, "projects", "projects-web", table)
+        killed = network.platform.kill("projects-web")
+        seen = await network.fetch(
+            "projects", "SELECT 1 FROM project WHERE reference=$1", reference
+        )
+    await network.platform.wait_restarted("projects-web", killed)
+    await writing
+
+    assert seen == []
+    # The city sent the same request again, with the same key.
+    assert len(network.journal.writes[-1].attempts) > 1
+    await ensure_true(network)
+
+
+async def test_a_relay_killed_before_the_broker_has_confirmed_loses_nothing(
+    network: Network,
+) -> None:
+    async with without(network, "nats"):
+        await drafted(network, "not-yet-confirmed")
+
+        async def sends() -> bool:
+            return bool(
+                await network.fetch(
+                    "projects",
+                    "SELECT 1 FROM pg_stat_activity WHERE application_name = 'projects-relay'"
+                    " AND state = 'idle in transaction'",
+                )
+            )
+
+        await until(sends, what="the relay sending")
+        killed = network.platform.kill("projects-relay")
+        waiting = await network.fetch("projects", "SELECT count(*) FROM outbox")
+    await network.platform.wait_restarted("projects-relay", killed)
+
+    assert waiting[0][0] == 1
+    await ensure_true(network)
+
+
+async def test_consumers_killed_before_their_commit_take_everything_in_later(
+    network: Network,
+) -> None:
+    async with (
+        writes_held_up(network, "notifications", "inbox", "known_project"),
+        writes_held_up(network, "projects", "known_member"),
+    ):
+        await drafted(network, "not-yet-taken-in")
+        host = network.cities[0]
+        member = await host.read(f"/api/v1/members/{host.member}")
+        await host.write(
+            "PATCH",
+            f"/api/v1/members/{host.member}",
+            {"name": {"en": "Tokyo by night"}},
+            if_match=member["version"],
+        )
+        await until_held_up(network, "notifications", "notifications-consumers", "inbox")
+        await until_held_up(network, "notifications", "notifications-consumers", "known_project")
+        await until_held_up(network, "projects", "projects-consumers", "known_member")
+        killed = {
+            name: network.platform.kill(name)
+            for name in ("notifications-consumers", "projects-consumers")
+        }
+    for name, pid in killed.items():
+        await network.platform.wait_restarted(name, pid)
+
+    await ensure_true(network)
+
+
+async def test_what_the_broker_did_not_hear_to_be_done_is_not_done_twice(
+    network: Network,
+) -> None:
+    async with writes_held_up(network, "notifications", "inbox"):
+        there = await drafted(network, "done-and-not-heard")
+        await network.cities[0].write("POST", f"{there}/proposal", key="heard", if_match=1)
+        await until_held_up(network, "notifications", "notifications-consumers", "inbox")
+        await network.platform.pause("nats")
+    try:
+        # It commits now, and nobody is there to hear of it.
+        await until(lambda: _in_inbox(network), what="the commit")
+    finally:
+        await network.platform.resume("nats")
+
+    await ensure_true(network)
+
+
+async def _in_inbox(network: Network) -> bool:
+    [row] = await network.fetch(
+        "notifications",
+        "SELECT count(*) FROM inbox_item JOIN known_project p ON p.id = subject_id"
+        " WHERE p.reference = 'done-and-not-heard'",
+    )
+    return bool(row[0])
