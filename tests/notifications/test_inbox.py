@@ -1,6 +1,7 @@
 """Who is told what, in whatever order and however often the facts arrive."""
 
 from itertools import permutations
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -221,7 +222,7 @@ BOTH = {"tokyo": "participating", "seoul": "participating"}
     ],
 )
 async def test_each_fact_is_told_to_those_concerned(
-    ears: Ears, database: Database, fact: Event[object], expected: dict[str, str]
+    ears: Ears, database: Database, fact: Event[Any], expected: dict[str, str]
 ) -> None:
     await ears.hear(fact, only="inbox")
 

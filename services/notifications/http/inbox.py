@@ -145,10 +145,10 @@ async def get_inbox_item(
 async def patch_inbox_item(
     item_id: UUID,
     body: InboxItemIn,
+    actor: CurrentActor,  # first: a stranger is told nothing else
     expected: ExpectedVersion,
     response: Response,
     session: Transaction,
-    actor: CurrentActor,
     now: Now,
 ) -> InboxItemOut:
     """Mark an item as read or unread."""

@@ -172,10 +172,10 @@ async def get_webhook_endpoint(
 async def patch_webhook_endpoint(
     endpoint_id: UUID,
     body: WebhookEndpointChangeIn,
+    actor: CurrentActor,  # first: a stranger is told nothing else
     expected: ExpectedVersion,
     response: Response,
     session: Transaction,
-    actor: CurrentActor,
     now: Now,
     settings: CurrentSettings,
 ) -> WebhookEndpointOut:
@@ -202,9 +202,9 @@ async def patch_webhook_endpoint(
 )
 async def delete_webhook_endpoint_by_id(
     endpoint_id: UUID,
+    actor: CurrentActor,  # first: a stranger is told nothing else
     expected: ExpectedVersion,
     session: Transaction,
-    actor: CurrentActor,
     now: Now,
 ) -> None:
     """Delete an endpoint. What still waits for it is not sent."""

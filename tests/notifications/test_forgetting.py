@@ -1,0 +1,73 @@
+"""Deliveries that ended long ago are forgotten; what still waits never is."""
+
+from datetime import timedelta
+
+from sqlalchemy import func, select
+
+from services.notifications.model.retrying import Answer, Schedule
+from services.notifications.model.webhook_delivery import WebhookAttempt, WebhookMessage
+from services.notifications.settings import NotificationsSettings
+from services.notifications.use_cases.claim_deliveries import claim_deliveries
+from services.notifications.use_cases.record_outcomes import Outcome, record_outcomes
+from services.notifications.worker import forgetting
+from shared.clock import utc_now
+from shared.identifiers import new_id
+from shared.timers import tick
+from tests.conftest import Database
+from tests.notifications.endpoints import deliveries, make_endpoint
+from tests.notifications.hearing import Ears, project
+
+
+async def test_what_ended_long_ago_is_forgotten(
+    ears: Ears, database: Database, settings: NotificationsSettings
+) -> None:
+    long_ago = utc_now() - timedelta(days=31)
+    for slug in ("seoul", "delhi"):
+        await make_endpoint(database.sessions, member=slug)
+    old, waiting = project(new_id()), project(new_id(), audience=["seoul"])
+    await ears.hear(old, waiting, only="webhooks")
+    async with database.sessions.begin() as session:
+        claimed = await claim_deliveries(
+            session, limit=100, per_endpoint=100, lease_seconds=60, now=utc_now()
+        )
+        await record_outcomes(
+            session,
+            [
+                Outcome(one, Answer(long_ago, 3, status=204))
+                for one in claimed
+                if one.event_id == old.id
+            ],
+            schedule=Schedule((0,), 0),
+            now=long_ago,
+        )
+        for message in await session.scalars(select(WebhookMessage)):
+            message.queued_at = long_ago
+
+    more = await tick(forgetting(settings), database.sessions)
+
+    assert more is False
+    assert [one.event_id for one in await deliveries(database.sessions)] == [waiting.id]
+    async with database.sessions() as session:
+        assert list(await session.scalars(select(WebhookMessage.event_id))) == [waiting.id]
+        assert await session.scalar(select(func.count()).select_from(WebhookAttempt)) == 0
+
+
+async def test_what_ended_lately_is_kept(
+    ears: Ears, database: Database, settings: NotificationsSettings
+) -> None:
+    await make_endpoint(database.sessions)
+    await ears.hear(project(new_id()), only="webhooks")
+    async with database.sessions.begin() as session:
+        [claimed] = await claim_deliveries(
+            session, limit=1, per_endpoint=1, lease_seconds=60, now=utc_now()
+        )
+        await record_outcomes(
+            session,
+            [Outcome(claimed, Answer(utc_now(), 3, status=204))],
+            schedule=Schedule((0,), 0),
+            now=utc_now() - timedelta(days=29),
+        )
+
+    await tick(forgetting(settings), database.sessions)
+
+    assert len(await deliveries(database.sessions)) == 1

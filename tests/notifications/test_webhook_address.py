@@ -1,0 +1,126 @@
+"""Where webhooks may go, and where they may not."""
+
+import pytest
+
+from services.notifications.model.webhook_address import (
+    WebhookAddressNotAllowed,
+    ensure_allowed,
+    is_public,
+)
+
+
+@pytest.mark.parametrize(
+    ("written", "normal"),
+    [
+        ("https://hooks.seoul.example/renkei", "https://hooks.seoul.example/renkei"),
+        ("https://hooks.seoul.example:8443/r?key=1", "https://hooks.seoul.example:8443/r?key=1"),
+        ("https://東京.example/通知", "https://xn--1lqs71d.example/%E9%80%9A%E7%9F%A5"),
+        ("https://93.184.216.34/", "https://93.184.216.34/"),
+        ("https://[2606:2800:220:1::1]/", "https://[2606:2800:220:1::1]/"),
+    ],
+)
+def test_a_public_address_is_allowed(written: str, normal: str) -> None:
+    assert ensure_allowed(written, allow_private=False) == normal
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "http://hooks.seoul.example/",
+        "ftp://hooks.seoul.example/",
+        "file:///etc/passwd",
+        "//hooks.seoul.example/",
+        "hooks.seoul.example",
+        "https://",
+        "https:///path",
+        "https://user@hooks.seoul.example/",
+        "https://user:word@hooks.seoul.example/",
+        "https://hooks.seoul.example:22/",
+        "https://hooks.seoul.example:99999/",
+        "https://hooks.seoul.example:0/",
+        "https://hooks.seoul.example/#part",
+        "https://localhost/",
+        "https://LOCALHOST./",
+        "https://db.localhost/",
+        "https://printer.local/",
+        "https://metadata.google.internal/",
+        "https://intranet/",
+        "https://127.0.0.1/",
+        "https://127.1/",
+        "https://0x7f.1/",
+        "https://0x7f000001/",
+        "https://2130706433/",
+        "https://0177.0.0.1/",
+        "https://１２７.0.0.1/",
+        "https://127.0.0.1./",
+        "https://10.1.2.3/",
+        "https://169.254.169.254/latest/meta-data/",
+        "https://[::1]/",
+        "https://[::ffff:127.0.0.1]/",
+        "https://[::ffff:7f00:1]/",
+        "https://[64:ff9b::7f00:1]/",
+        "https://[2002:7f00:1::]/",
+        "https://[fe80::1%25eth0]/",
+        "https://" + "a" * 2_000 + ".example/",
+    ],
+)
+def test_everything_else_is_refused(written: str) -> None:
+    with pytest.raises(WebhookAddressNotAllowed):
+        ensure_allowed(written, allow_private=False)
+
+
+@pytest.mark.parametrize(
+    "written", ["http://127.0.0.1:9000/hook", "http://localhost:9000/", "https://10.0.0.7/"]
+)
+def test_development_allows_private_addresses(written: str) -> None:
+    assert ensure_allowed(written, allow_private=True) == written
+
+
+@pytest.mark.parametrize(
+    "written", ["http://0x7f.1/", "http://u@localhost/", "gopher://localhost/"]
+)
+def test_development_does_not_allow_odd_ones(written: str) -> None:
+    with pytest.raises(WebhookAddressNotAllowed):
+        ensure_allowed(written, allow_private=True)
+
+
+@pytest.mark.parametrize("address", ["93.184.216.34", "1.1.1.1", "2606:2800:220:1::1"])
+def test_an_address_of_the_public_network_is_public(address: str) -> None:
+    assert is_public(address)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "0.0.0.0",  # noqa: S104 -- not bound to
+        "10.0.0.1",
+        "100.64.0.1",
+        "127.255.255.254",
+        "169.254.169.254",
+        "172.31.0.1",
+        "192.0.0.8",
+        "192.88.99.1",
+        "192.168.1.1",
+        "198.18.0.1",
+        "224.0.0.1",
+        "255.255.255.255",
+        "::",
+        "::1",
+        "::7f00:1",
+        "::ffff:10.0.0.1",
+        "64:ff9b::7f00:1",
+        "64:ff9b:1::1",
+        "2001::1",
+        "2002:7f00:1::",
+        "3fff::1",
+        "5f00::1",
+        "fc00::1",
+        "fe80::1",
+        "fe80::1%eth0",
+        "fec0::1",
+        "ff02::1",
+        "no address",
+    ],
+)
+def test_an_address_of_any_special_network_is_not(address: str) -> None:
+    assert not is_public(address)
