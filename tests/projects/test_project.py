@@ -38,7 +38,7 @@ from tests.projects.scenes import NOON, Scene, known, working
 
 DONE = Progress(open_milestones=0, completed_milestones=1)
 
-Act = Callable[[Scene], None]
+Act = Callable[[Scene], object]
 
 change: Act = lambda s: s.project.change({"title": {"en": "Air"}}, by=s.as_("tokyo"), at=NOON)  # noqa: E731
 propose: Act = lambda s: s.project.propose(by=s.as_("tokyo"), at=NOON)  # noqa: E731
@@ -47,7 +47,7 @@ suspend: Act = lambda s: s.project.suspend("Election", by=s.as_("tokyo"), at=NOO
 resume: Act = lambda s: s.project.resume(by=s.as_("tokyo"), at=NOON)  # noqa: E731
 complete: Act = lambda s: s.project.complete(DONE, by=s.as_("tokyo"), at=NOON)  # noqa: E731
 cancel: Act = lambda s: s.project.cancel("No money", by=s.as_("tokyo"), at=NOON)  # noqa: E731
-invite: Act = lambda s: s.invite("delhi") and None  # noqa: E731
+invite: Act = lambda s: s.invite("delhi")  # noqa: E731
 
 
 def in_status(status: str) -> Scene:
@@ -59,9 +59,9 @@ def in_status(status: str) -> Scene:
     if status == "proposed":
         return scene
     scene.activate()
-    {"suspended": suspend, "completed": complete, "cancelled": cancel}.get(status, lambda _: None)(
-        scene
-    )
+    steps = {"suspended": suspend, "completed": complete, "cancelled": cancel}
+    if status in steps:
+        steps[status](scene)
     return scene
 
 
