@@ -6,24 +6,41 @@ import os
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import structlog
 import typer
+from nats.errors import Error as NatsError
 from rich.console import Console
 from rich.table import Table
+from sqlalchemy.exc import DBAPIError
 
 from deploy.operations.services import SERVICES, all_services, service
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, rich_markup_mode=None)
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help=__doc__,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
 dead_letters_app = typer.Typer(no_args_is_help=False, help="Events that a consumer gave up.")
 app.add_typer(dead_letters_app, name="dead-letters")
+
+NATS_SECONDS: Final = 5
+"""A person waits: better to say soon that NATS is away."""
 
 ServiceName = Annotated[str, typer.Argument(metavar="SERVICE", help=", ".join(SERVICES))]
 
 
 def run(work: Coroutine[Any, Any, int]) -> None:
-    raise typer.Exit(asyncio.run(work))
+    """Do the work; an outage is told in one line, not in fifty."""
+    try:
+        code = asyncio.run(work)
+    except (OSError, TimeoutError, NatsError, DBAPIError) as error:
+        print(f"PostgreSQL or NATS cannot be reached: {str(error) or repr(error)}", file=sys.stderr)
+        code = 1
+    raise typer.Exit(code)
 
 
 def known(name: str) -> str:
@@ -87,7 +104,9 @@ async def _reconcile(*, repair: bool, as_json: bool) -> int:
     from shared.messaging.broker import connected  # noqa: PLC0415
 
     services = all_services()
-    async with connected(services[0].settings, name="renkei-reconcile") as nats:
+    async with connected(
+        services[0].settings, name="renkei-reconcile", first_seconds=NATS_SECONDS
+    ) as nats:
         reports = [await compare(found, services, nats) for found in services]
         if as_json:
             print(json.dumps([asdict(report) for report in reports], default=str, indent=1))
@@ -133,7 +152,9 @@ def replay(name: ServiceName) -> None:
 
     async def work() -> int:
         found = service(known(name))
-        async with connected(found.settings, name="renkei-replay") as nats:
+        async with connected(
+            found.settings, name="renkei-replay", first_seconds=NATS_SECONDS
+        ) as nats:
             for table, rows in (await rebuild(found, nats)).items():
                 print(f"{table}: {rows} rows")
         return 0
@@ -209,7 +230,9 @@ def doctor() -> None:
         marks = {"ok": "[green]ok[/green]", "warning": "[yellow]!![/yellow]"}
         broken = 0
         console = Console()
-        async with connected(services[0].settings, name="renkei-doctor") as nats:
+        async with connected(
+            services[0].settings, name="renkei-doctor", first_seconds=NATS_SECONDS
+        ) as nats:
             monitor = os.environ.get("RENKEI_NATS_MONITOR_URL")
             async for finding in examine(services, nats, monitor):
                 broken += finding.verdict == "error"

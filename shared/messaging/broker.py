@@ -75,11 +75,21 @@ def consumer_config(
 
 
 @asynccontextmanager
-async def connected(settings: Settings, *, name: str) -> AsyncIterator[Client]:
+async def connected(
+    settings: Settings, *, name: str, first_seconds: float | None = None
+) -> AsyncIterator[Client]:
     """Connect to NATS and stay connected: the client tries again for ever, from the start on.
 
     The client buffers nothing while it is away (`pending_size=0` would also stop normal bursts, so
     publishers use deadlines instead): the outbox is our buffer.
+
+    Args:
+        settings: where NATS is.
+        name: how NATS shows the connection.
+        first_seconds: how long to try the first time, where somebody waits for it.
+
+    Raises:
+        TimeoutError: `first_seconds` are over.
     """
 
     async def disconnected() -> None:
@@ -97,19 +107,24 @@ async def connected(settings: Settings, *, name: str) -> AsyncIterator[Client]:
 
     url = settings.nats_url.get_secret_value()
     client: Client = nats.NATS()  # type: ignore[attr-defined]
-    await client.connect(
-        url,
-        name=name,
-        allow_reconnect=True,
-        max_reconnect_attempts=-1,
-        reconnect_time_wait=0.25,  # type: ignore[arg-type]  # fractions work
-        connect_timeout=2,
-        ping_interval=5,
-        max_outstanding_pings=2,
-        disconnected_cb=disconnected,
-        reconnected_cb=reconnected,
-        error_cb=failed,
-    )
+    try:
+        async with asyncio.timeout(first_seconds):
+            await client.connect(
+                url,
+                name=name,
+                allow_reconnect=True,
+                max_reconnect_attempts=-1,
+                reconnect_time_wait=0.25,  # type: ignore[arg-type]  # fractions work
+                connect_timeout=2,
+                ping_interval=5,
+                max_outstanding_pings=2,
+                disconnected_cb=disconnected,
+                reconnected_cb=reconnected,
+                error_cb=failed,
+            )
+    except TimeoutError:
+        await client.close()
+        raise
     NATS_CONNECTED.set(1)
     try:
         yield client
