@@ -66,7 +66,7 @@ class CityApi:
         Raises:
             Refused: it is not there for this member.
         """
-        return _body(await self.send("GET", path, params=query))
+        return _body(await self.send("GET", path, params=query or None))
 
     async def all_of(self, path: str, **query: Any) -> list[Any]:
         """Read a whole list, page by page."""
