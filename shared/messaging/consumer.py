@@ -37,7 +37,7 @@ from sqlalchemy.orm import DeclarativeBase
 from shared.contracts.event import CATALOGUE, Event
 from shared.database import Sessions
 from shared.messaging.broker import consumer_config, stream_of
-from shared.messaging.patience import Patience
+from shared.messaging.patience import Patience, stop_if_cancelled
 from shared.messaging.tables import DeadLetter
 from shared.settings import Settings
 from shared.telemetry import (
@@ -207,6 +207,7 @@ class Consumer:
         lag = CONSUMER_LAG.labels(consumer=subscription.durable)
         try:
             while True:
+                stop_if_cancelled()
                 try:
                     messages = await pull.fetch(self.settings.consumer_batch, timeout=FETCH_SECONDS)
                 except (TimeoutError, NatsError):

@@ -16,6 +16,7 @@ import asyncio
 import json
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -33,7 +34,7 @@ from shared.clock import utc_now
 from shared.database import PlainConnection, asyncpg_dsn
 from shared.messaging.broker import ensure_stream, stream_of
 from shared.messaging.partitions import ensure_partitions
-from shared.messaging.patience import Patience
+from shared.messaging.patience import Patience, stop_if_cancelled
 from shared.settings import Settings
 from shared.telemetry import (
     OUTBOX_OLDEST_SECONDS,
@@ -145,14 +146,14 @@ class Relay:
             if time.monotonic() >= look_at:
                 await self._look_around(connection)
                 look_at = time.monotonic() + self.settings.relay_poll_seconds
+            stop_if_cancelled()
             wake.clear()
             sent = await self.send_waiting(connection)
             patience.worked()
             if sent == 0:
-                try:
-                    await asyncio.wait_for(wake.wait(), self.settings.relay_poll_seconds)
-                except TimeoutError:
-                    continue
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self.settings.relay_poll_seconds):
+                        await wake.wait()
             elif sent < self.settings.relay_batch:
                 # More is about to come; a moment's patience makes one batch of it.
                 await asyncio.sleep(self.settings.relay_linger_seconds)
