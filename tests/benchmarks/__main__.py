@@ -15,13 +15,15 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from deploy.embedded.layout import REPOSITORY
-from tests.benchmarks import backbone, machine, report
+from tests.benchmarks import machine, report
+from tests.benchmarks.backbone import measuring as backbone
 from tests.benchmarks.findings import Finding
+from tests.benchmarks.http import measuring as http
 from tests.benchmarks.rounds import Run
 
 Benchmark = Callable[[Path, Run], AsyncIterator[Finding]]
 
-BENCHMARKS: dict[str, Benchmark] = {"backbone": backbone.measure}
+BENCHMARKS: dict[str, Benchmark] = {"backbone": backbone.measure, "http": http.measure}
 
 
 def main() -> None:

@@ -38,7 +38,8 @@ class Finding:
     Attributes:
         limit: what the machine allows, or what ours is compared with.
         ratio: ours divided by the limit, the median over the rounds.
-        target: about the ratio if there is a limit, else about ours; none for a mere statement.
+        target: none for a mere statement.
+        on_ratio: whether the target is about the ratio and not about ours.
     """
 
     subject: str
@@ -49,10 +50,11 @@ class Finding:
     limit_is: str = ""
     ratio: float | None = None
     target: Bound | None = None
+    on_ratio: bool = False
 
     @property
     def judged(self) -> float:
-        return self.ours if self.ratio is None else self.ratio
+        return self.ratio if self.on_ratio and self.ratio is not None else self.ours
 
     @property
     def holds(self) -> bool:
@@ -66,7 +68,9 @@ def compared(
     ours: Sequence[float],
     limit: Sequence[float],
     limit_is: str,
-    target: Bound,
+    target: Bound | None,
+    *,
+    on_ratio: bool = True,
 ) -> Finding:
     """Compare round by round: both sides of one round met the same state of the machine."""
     return Finding(
@@ -78,6 +82,7 @@ def compared(
         limit_is=limit_is,
         ratio=median(a / b for a, b in zip(ours, limit, strict=True)),
         target=target,
+        on_ratio=on_ratio,
     )
 
 

@@ -22,10 +22,11 @@ from shared.http.application import WAKE_SECONDS, wake_relay
 from shared.identifiers import new_id
 from shared.messaging.outbox import announce
 from tests.benchmarks.backbone.events import ACTOR, AUDIENCE, Milestone, wire_forms
-from tests.benchmarks.backbone.place import PUBLISHER, READER, Place, cpu_seconds
+from tests.benchmarks.backbone.place import PUBLISHER, READER, Place
 from tests.benchmarks.backbone.writing import MANY, RECORD, due_on
 from tests.benchmarks.findings import Finding, at_most, percentile
 from tests.benchmarks.rounds import Run
+from tests.benchmarks.servers import cpu_seconds
 
 SUBJECT = "Commit to read model"
 _ARRIVAL_SECONDS = 60.0
@@ -108,7 +109,7 @@ async def _measured(place: Place, run: Run, name: str, write: Writing) -> Journe
     run.begin(f"Commit to read model: {name}", 1)
     await place.empty()
     seen_file = place.state / "seen.json"
-    async with place.process("relay", PUBLISHER), place.process("consumer", READER, str(seen_file)):
+    async with place.relay(), place.consumer(seen_file):
         # Both have just started: what they do for the first time is not what we ask about.
         await _arrived(place, len(await paced(place, 50, 25)()))
         began = time.perf_counter()
@@ -227,7 +228,7 @@ async def _idle(place: Place, run: Run) -> Finding:
     seconds = 4.0 if run.quick else 10.0
     run.begin("Relay: doing nothing", 1)
     await place.empty()
-    async with place.process("relay", PUBLISHER) as pid:
+    async with place.relay() as pid:
         await asyncio.sleep(2)
         began = cpu_seconds(pid)
         await asyncio.sleep(seconds)

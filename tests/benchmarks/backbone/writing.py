@@ -201,7 +201,7 @@ async def _with_and_without_wake(
             wake.cancel()
             await asyncio.gather(wake, return_exceptions=True)
 
-    async with place.process("relay", PUBLISHER):
+    async with place.relay():
         return await run.by_turns(
             "Write: waking the relay", run.count(4, 1), {"waking": waking, "polling": polling}
         )

@@ -1,0 +1,1 @@
+"""Requests to a service, beside what server and database allow."""
