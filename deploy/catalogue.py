@@ -262,6 +262,10 @@ def openapi() -> dict[str, Any]:
         _merge(merged["paths"], part["paths"], service)
         for section, found in part.get("components", {}).items():
             _merge(merged["components"].setdefault(section, {}), found, service)
+    for path in merged["paths"].values():
+        for operation in path.values():
+            # What a route does for its caller stands first in its docstring.
+            operation["summary"] = operation["description"].split("\n")[0].rstrip(".")
     merged["tags"] = [
         {"name": tag}
         for tag in dict.fromkeys(
