@@ -7,7 +7,8 @@ was answered before.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -71,6 +72,15 @@ class Load:
         async with asyncio.TaskGroup() as group:
             for number, kind in enumerate(kinds):
                 group.create_task(self._tell(kind, Random(f"{self.seed} {number}")))
+
+    @asynccontextmanager
+    async def running(self, *, seconds: float) -> AsyncIterator[None]:
+        """Work beside what the context does, to the end."""
+        work = asyncio.create_task(self.run(seconds=seconds))
+        try:
+            yield
+        finally:
+            await work
 
     async def _tell(self, kind: Callable[[Random], Awaitable[None]], random: Random) -> None:
         while not self.is_over:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.faults.invariants import ensure_true
 from tests.faults.network import Network
-from tests.faults.striking import until, until_held_up, without, writes_held_up
+from tests.faults.striking import until, until_held_up, writes_held_up
 
 pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults")]
 
@@ -47,25 +47,32 @@ async def test_a_web_process_killed_before_its_commit_has_done_nothing(
 async def test_a_relay_killed_before_the_broker_has_confirmed_loses_nothing(
     network: Network,
 ) -> None:
-    async with without(network, "nats"):
+    async with writes_held_up(network, "projects", "event_log"):
         await drafted(network, "not-yet-confirmed")
-
-        async def sends() -> bool:
-            return bool(
-                await network.fetch(
-                    "projects",
-                    "SELECT 1 FROM pg_stat_activity WHERE application_name = 'projects-relay'"
-                    " AND state = 'idle in transaction'",
-                )
-            )
-
-        await until(sends, what="the relay sending")
+        await until_held_up(network, "projects", "projects-relay", "event_log")
+        await network.platform.pause("nats")
+    try:
+        # It goes on now, and speaks to nobody.
+        await until(lambda: _sends(network), what="the relay sending")
         killed = network.platform.kill("projects-relay")
         waiting = await network.fetch("projects", "SELECT count(*) FROM outbox")
-    await network.platform.wait_restarted("projects-relay", killed)
+        await network.platform.wait_restarted("projects-relay", killed)
+    finally:
+        await network.platform.resume("nats")
 
     assert waiting[0][0] == 1
     await ensure_true(network)
+
+
+async def _sends(network: Network) -> bool:
+    """Whether the relay has taken something from the outbox and waits for the broker."""
+    return bool(
+        await network.fetch(
+            "projects",
+            "SELECT 1 FROM pg_stat_activity WHERE application_name = 'projects-relay'"
+            " AND state = 'idle in transaction'",
+        )
+    )
 
 
 async def test_consumers_killed_before_their_commit_take_everything_in_later(
