@@ -4,7 +4,7 @@ import hashlib
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as NotBase64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated, Any, Final, Generic, TypeVar
@@ -65,8 +65,11 @@ class Paging:
         query: Select[Any],
         *keys: InstrumentedAttribute[Any],
         descending: bool = False,
+        parameters: Mapping[str, Any] | None = None,
     ) -> tuple[Sequence[Row[Any]], str | None]:
         """Do the same for a query of entities and what belongs to each of them.
+
+        A query that is built once and kept takes its values as `parameters`.
 
         Returns:
             The rows, whose first column is the entity that `keys` are of, and the cursor.
@@ -79,7 +82,8 @@ class Paging:
             row = tuple_(*keys)
             query = query.where(row < after if descending else row > after)
         order = [key.desc() if descending else key.asc() for key in keys]
-        found = list(await session.execute(query.order_by(*order).limit(self.limit + 1)))
+        query = query.order_by(*order).limit(self.limit + 1)
+        found = list(await session.execute(query, parameters))
         if len(found) <= self.limit:
             return found, None
         found = found[: self.limit]
