@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select
 
 from services.projects.model.project import Project
-from services.projects.queries.standings import visible_to
+from services.projects.queries.standings import VISIBLE
 from shared.contracts.event import EVERYONE
 from shared.contracts.projects import Visibility
 from shared.database import Sessions
@@ -218,7 +218,9 @@ async def test_the_policy_in_sql_is_that_of_the_entity(sessions: Sessions) -> No
 
     async with sessions() as session:
         for member in ZONES:
-            found = set(await session.scalars(select(Project.reference).where(visible_to(member))))
+            found = set(
+                await session.scalars(select(Project.reference).where(VISIBLE), {"me": member})
+            )
             assert found == {
                 scene.project.reference
                 for scene in scenes

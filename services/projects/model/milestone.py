@@ -480,53 +480,30 @@ class Milestone(Base, kw_only=True):
 
     def allowed_actions(self, by: Standing) -> list[str]:
         """Name what the actor may do to the milestone now."""
-        lead, accountable = self.project.ensure_led_by, self.ensure_accountable
-        rules: dict[str, tuple[Callable[[Standing], None], Callable[[], None]]] = {
-            "change": (lead, self.ensure_plannable),
-            "reschedule": (lead, lambda: self.ensure_touches_nobody_else(by.places)),
-            "cancel": (lead, lambda: self.ensure_touches_nobody_else(by.places)),
-            "start": (accountable, self.ensure_can_be_started),
-            "complete": (accountable, self.ensure_can_be_completed),
-            "request_contribution": (
-                self.ensure_lead_or_accountable,
-                self.ensure_takes_contributions,
-            ),
-        }
-        return self._permitted(by, rules)
+        if self.status not in OPEN:
+            return []
+        rules: dict[str, Callable[[], None]] = {}
+        if permitted(partial(self.project.ensure_led_by, by)):
+            touches_nobody = partial(self.ensure_touches_nobody_else, by.places)
+            rules["change"] = self.ensure_plannable
+            rules["reschedule"] = rules["cancel"] = touches_nobody
+        if permitted(partial(self.ensure_accountable, by)):
+            rules["start"] = self.ensure_can_be_started
+            rules["complete"] = self.ensure_can_be_completed
+        if permitted(partial(self.ensure_lead_or_accountable, by)):
+            rules["request_contribution"] = self.ensure_takes_contributions
+        return [action for action, rule in rules.items() if permitted(rule)]
 
     def allowed_actions_on(self, contribution: Contribution, by: Standing) -> list[str]:
         """Name what the actor may do to a contribution now."""
-
-        def in_work(rule: Callable[[], None]) -> Callable[[], None]:
-            def both() -> None:
-                self.ensure_workable()
-                rule()
-
-            return both
-
-        decide = in_work(contribution.ensure_can_be_decided)
-        rules: dict[str, tuple[Callable[[Standing], None], Callable[[], None]]] = {
-            "deliver": (
-                lambda standing: self.ensure_contributing(contribution, standing),
-                in_work(contribution.ensure_can_be_delivered),
-            ),
-            "accept": (self.ensure_accountable, decide),
-            "return": (self.ensure_accountable, decide),
-        }
-        return self._permitted(by, rules)
-
-    def _permitted(
-        self,
-        by: Standing,
-        rules: dict[str, tuple[Callable[[Standing], None], Callable[[], None]]],
-    ) -> list[str]:
-        if self.status not in OPEN:
+        if contribution.status == "accepted" or not permitted(self.ensure_workable):
             return []
-        return [
-            action
-            for action, (ensure_may, ensure_can) in rules.items()
-            if permitted(partial(ensure_may, by)) and permitted(ensure_can)
-        ]
+        rules: dict[str, Callable[[], None]] = {}
+        if permitted(partial(self.ensure_contributing, contribution, by)):
+            rules["deliver"] = contribution.ensure_can_be_delivered
+        if permitted(partial(self.ensure_accountable, by)):
+            rules["accept"] = rules["return"] = contribution.ensure_can_be_decided
+        return [action for action, rule in rules.items() if permitted(rule)]
 
     def state(self) -> MilestoneState:
         return MilestoneState.model_validate(self)

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Select, exists, or_, select
+from sqlalchemy import bindparam, exists, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager, selectinload
 
@@ -16,17 +16,26 @@ from services.projects.model.standing import Standing
 from services.projects.queries.projects import ensure_project_seen
 from services.projects.queries.sorting import MilestoneSort, keys_of
 from services.projects.queries.standings import (
-    home_of,
-    places_in,
+    HOME,
+    PLACES,
+    VISIBLE,
+    parameters,
     standing_from,
     standing_in,
-    visible_to,
 )
 from shared.actor import Actor
 from shared.contracts.projects import MilestoneStatus
 from shared.http.paging import Paging
 
 MilestoneSeen = tuple[Milestone, Standing]
+
+_SEEN: Final = (
+    select(Milestone, HOME, PLACES)
+    .join(Milestone.project)
+    .options(contains_eager(Milestone.project), selectinload(Milestone.contributions))
+    .where(VISIBLE)
+)
+_ONE_SEEN: Final = _SEEN.where(Milestone.id == bindparam("milestone_id"))
 
 
 async def milestone_seen(
@@ -37,7 +46,7 @@ async def milestone_seen(
     Raises:
         MilestoneNotFound: for the actor there is none.
     """
-    found = await session.execute(_visible(actor).where(Milestone.id == milestone_id))
+    found = await session.execute(_ONE_SEEN, parameters(actor, milestone_id=milestone_id))
     row = found.one_or_none()
     if row is None:
         raise no_milestone(milestone_id)
@@ -90,7 +99,7 @@ async def milestones_to_note_as_overdue(
     )
     milestones = found.all()
     rows = await session.execute(
-        select(Project.id, places_in(Project.id)).where(
+        select(Project.id, PLACES).where(
             Project.id.in_({milestone.project_id for milestone in milestones})
         )
     )
@@ -117,7 +126,7 @@ async def list_milestones(
 
     `member` is accountable or contributes; before `due_before` the deadline is over.
     """
-    query = _visible(actor)
+    query = _SEEN
     if project_id is not None:
         query = query.where(Milestone.project_id == project_id)
     if member is not None:
@@ -136,7 +145,9 @@ async def list_milestones(
     if updated_since is not None:
         query = query.where(Milestone.updated_at >= updated_since)
     keys, descending = keys_of(Milestone, sort)
-    rows, cursor = await paging.fetch_rows(session, query, *keys, descending=descending)
+    rows, cursor = await paging.fetch_rows(
+        session, query, *keys, descending=descending, parameters=parameters(actor)
+    )
     return _read_all(actor, rows), cursor
 
 
@@ -169,15 +180,6 @@ async def list_milestones_of_project(
     if not found:
         await ensure_project_seen(session, project_id, actor=actor)
     return found, cursor
-
-
-def _visible(actor: Actor) -> Select[Any]:
-    return (
-        select(Milestone, home_of(actor.member), places_in(Project.id))
-        .join(Milestone.project)
-        .options(contains_eager(Milestone.project), selectinload(Milestone.contributions))
-        .where(visible_to(actor.member))
-    )
 
 
 def _read(actor: Actor, row: Sequence[Any]) -> MilestoneSeen:

@@ -2,30 +2,38 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Select, select
+from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager
 
 from services.projects.model.participation import Participation, no_participation
-from services.projects.model.project import Project
 from services.projects.model.standing import Standing
 from services.projects.queries.projects import ensure_project_seen
 from services.projects.queries.sorting import Sort, keys_of
 from services.projects.queries.standings import (
-    home_of,
-    places_in,
+    HOME,
+    PLACES,
+    VISIBLE,
+    parameters,
     standing_from,
     standing_in,
-    visible_to,
 )
 from shared.actor import Actor
 from shared.contracts.projects import ParticipationStatus
 from shared.http.paging import Paging
 
 ParticipationSeen = tuple[Participation, Standing]
+
+_SEEN: Final = (
+    select(Participation, HOME, PLACES)
+    .join(Participation.project)
+    .options(contains_eager(Participation.project))
+    .where(VISIBLE)
+)
+_ONE_SEEN: Final = _SEEN.where(Participation.id == bindparam("participation_id"))
 
 
 async def participation_seen(
@@ -36,7 +44,7 @@ async def participation_seen(
     Raises:
         ParticipationNotFound: for the actor there is none.
     """
-    found = await session.execute(_visible(actor).where(Participation.id == participation_id))
+    found = await session.execute(_ONE_SEEN, parameters(actor, participation_id=participation_id))
     row = found.one_or_none()
     if row is None:
         raise no_participation(participation_id)
@@ -78,7 +86,7 @@ async def list_participations(
     updated_since: datetime | None = None,
 ) -> tuple[list[ParticipationSeen], str | None]:
     """List participations in projects that the actor may see."""
-    query = _visible(actor)
+    query = _SEEN
     if project_id is not None:
         query = query.where(Participation.project_id == project_id)
     if member is not None:
@@ -88,7 +96,9 @@ async def list_participations(
     if updated_since is not None:
         query = query.where(Participation.updated_at >= updated_since)
     keys, descending = keys_of(Participation, sort)
-    rows, cursor = await paging.fetch_rows(session, query, *keys, descending=descending)
+    rows, cursor = await paging.fetch_rows(
+        session, query, *keys, descending=descending, parameters=parameters(actor)
+    )
     return _read_all(actor, rows), cursor
 
 
@@ -119,15 +129,6 @@ async def list_participations_of_project(
     if not found:
         await ensure_project_seen(session, project_id, actor=actor)
     return found, cursor
-
-
-def _visible(actor: Actor) -> Select[Any]:
-    return (
-        select(Participation, home_of(actor.member), places_in(Project.id))
-        .join(Participation.project)
-        .options(contains_eager(Participation.project))
-        .where(visible_to(actor.member))
-    )
 
 
 def _read(actor: Actor, row: Sequence[Any]) -> ParticipationSeen:

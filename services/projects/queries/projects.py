@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ScalarSelect, exists, func, or_, select
+from sqlalchemy import BindParameter, ScalarSelect, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -14,11 +14,14 @@ from services.projects.model.project import Progress, Project, no_project
 from services.projects.model.standing import Standing
 from services.projects.queries.sorting import Sort, keys_of
 from services.projects.queries.standings import (
+    HOME,
+    PLACES,
+    PROJECT_ID,
+    VISIBLE,
     has_place,
-    home_of,
+    parameters,
     places_in,
     standing_from,
-    visible_to,
 )
 from shared.actor import Actor
 from shared.contracts.projects import ProjectStatus
@@ -28,15 +31,34 @@ ProjectSeen = tuple[Project, Standing, Progress]
 """A project with what the rules about it must know."""
 
 
+def progress_of(project_id: BindParameter[UUID] | InstrumentedAttribute[UUID]) -> ScalarSelect[Any]:
+    """How far the milestones of a project are, as a column."""
+    return (
+        select(
+            func.jsonb_build_array(
+                func.count().filter(Milestone.status.in_(sorted(OPEN))),
+                func.count().filter(Milestone.status == "completed"),
+            )
+        )
+        .where(Milestone.project_id == project_id)
+        .correlate(Project)
+        .scalar_subquery()
+    )
+
+
+_SEEN: Final = select(Project, HOME, PLACES, progress_of(Project.id)).where(VISIBLE)
+_ONE_SEEN: Final = _SEEN.where(Project.id == PROJECT_ID)
+_IS_SEEN: Final = select(exists().where(Project.id == PROJECT_ID, VISIBLE))
+_AROUND: Final = select(HOME, places_in(PROJECT_ID), progress_of(PROJECT_ID))
+
+
 async def project_seen(session: AsyncSession, project_id: UUID, *, actor: Actor) -> ProjectSeen:
     """Load a project that the actor may see, in one statement.
 
     Raises:
         ProjectNotFound: for the actor there is none.
     """
-    found = await session.execute(
-        select(Project, *_beside(actor)).where(Project.id == project_id, visible_to(actor.member))
-    )
+    found = await session.execute(_ONE_SEEN, parameters(actor, project_id=project_id))
     row = found.one_or_none()
     if row is None:
         raise no_project(project_id)
@@ -57,9 +79,7 @@ async def project_for_change(
     project = await session.get(Project, project_id, with_for_update={"key_share": True})
     if project is None:
         raise no_project(project_id)
-    found = await session.execute(
-        select(home_of(actor.member), places_in(project_id), progress_of(project_id))
-    )
+    found = await session.execute(_AROUND, parameters(actor, project_id=project_id))
     home, places, progress = found.one()
     standing = standing_from(actor, home, places)
     if not project.is_seen_by(standing):
@@ -73,8 +93,7 @@ async def ensure_project_seen(session: AsyncSession, project_id: UUID, *, actor:
     Raises:
         ProjectNotFound: for the actor there is none.
     """
-    seen = exists().where(Project.id == project_id, visible_to(actor.member))
-    if not await session.scalar(select(seen)):
+    if not await session.scalar(_IS_SEEN, parameters(actor, project_id=project_id)):
         raise no_project(project_id)
 
 
@@ -91,7 +110,7 @@ async def list_projects(
     updated_since: datetime | None = None,
 ) -> tuple[list[ProjectSeen], str | None]:
     """List projects that the actor may see. `member` leads them, takes part or is invited."""
-    query = select(Project, *_beside(actor)).where(visible_to(actor.member))
+    query = _SEEN
     if status is not None:
         query = query.where(Project.status == status)
     if member is not None:
@@ -103,27 +122,10 @@ async def list_projects(
     if updated_since is not None:
         query = query.where(Project.updated_at >= updated_since)
     keys, descending = keys_of(Project, sort)
-    rows, cursor = await paging.fetch_rows(session, query, *keys, descending=descending)
-    return _read_all(actor, rows), cursor
-
-
-def progress_of(project_id: UUID | InstrumentedAttribute[UUID]) -> ScalarSelect[Any]:
-    """How far the milestones of a project are, as a column."""
-    return (
-        select(
-            func.jsonb_build_array(
-                func.count().filter(Milestone.status.in_(sorted(OPEN))),
-                func.count().filter(Milestone.status == "completed"),
-            )
-        )
-        .where(Milestone.project_id == project_id)
-        .correlate(Project)
-        .scalar_subquery()
+    rows, cursor = await paging.fetch_rows(
+        session, query, *keys, descending=descending, parameters=parameters(actor)
     )
-
-
-def _beside(actor: Actor) -> tuple[ScalarSelect[Any], ...]:
-    return home_of(actor.member), places_in(Project.id), progress_of(Project.id)
+    return _read_all(actor, rows), cursor
 
 
 def _read(actor: Actor, row: Sequence[Any]) -> ProjectSeen:

@@ -1,12 +1,24 @@
 """Who asks and who takes part: what belongs to every question about a project.
 
-`visible_to` is the policy of `Project.audience` in SQL.
+`VISIBLE` is the policy of `Project.audience` in SQL.
 """
 
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, ScalarSelect, and_, exists, func, or_, select
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    ScalarSelect,
+    Text,
+    Uuid,
+    and_,
+    bindparam,
+    exists,
+    func,
+    or_,
+    select,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -16,46 +28,64 @@ from services.projects.model.project import Project
 from services.projects.model.standing import Place, Standing
 from shared.actor import Actor
 
-has_a_place: ColumnElement[bool] = Participation.status.in_(sorted(HAS_A_PLACE))
+# What every read asks is built once: building a statement costs more than sending it.
+ME: Final = bindparam("me", type_=Text())
+"""The actor's member; see `parameters`."""
+
+HAS_A_PLACE_NOW: Final = Participation.status.in_(sorted(HAS_A_PLACE))
 
 
-def has_place(member: str) -> ColumnElement[bool]:
+def has_place(member: str | BindParameter[str]) -> ColumnElement[bool]:
     """Match the projects that `member` is invited to or takes part in."""
     return (
         exists()
-        .where(Participation.project_id == Project.id, Participation.member == member, has_a_place)
+        .where(
+            Participation.project_id == Project.id, Participation.member == member, HAS_A_PLACE_NOW
+        )
         .correlate(Project)  # and not the participation that somebody reads
     )
 
 
-def visible_to(member: str) -> ColumnElement[bool]:
-    """Match the projects that `member` may see."""
-    others = or_(Project.visibility == "network", has_place(member))
-    return or_(Project.lead == member, and_(Project.proposed_at.is_not(None), others))
+VISIBLE: Final = or_(
+    Project.lead == ME,
+    and_(Project.proposed_at.is_not(None), or_(Project.visibility == "network", has_place(ME))),
+)
+"""Matches the projects that the actor may see."""
+
+HOME: Final = (
+    select(func.jsonb_build_array(KnownMember.status, KnownMember.time_zone))
+    .where(KnownMember.slug == ME)
+    .scalar_subquery()
+)
+"""What the network says of the actor's member."""
 
 
-def home_of(member: str) -> ScalarSelect[Any]:
-    """What the network says of the actor's member, as a column."""
-    return (
-        select(func.jsonb_build_array(KnownMember.status, KnownMember.time_zone))
-        .where(KnownMember.slug == member)
-        .scalar_subquery()
-    )
-
-
-def places_in(project_id: UUID | InstrumentedAttribute[UUID]) -> ScalarSelect[Any]:
+def places_in(project_id: BindParameter[UUID] | InstrumentedAttribute[UUID]) -> ScalarSelect[Any]:
     """Who has a place in a project, as a column."""
     place = func.jsonb_build_array(Participation.role, Participation.status)
     return (
         select(func.jsonb_object_agg(Participation.member, place))
-        .where(Participation.project_id == project_id, has_a_place)
+        .where(Participation.project_id == project_id, HAS_A_PLACE_NOW)
         .correlate(Project)
         .scalar_subquery()
     )
 
 
+PLACES: Final = places_in(Project.id)
+
+PROJECT_ID: Final = bindparam("project_id", type_=Uuid())
+
+_OUTSIDE: Final = select(HOME)
+_INSIDE: Final = select(HOME, places_in(PROJECT_ID))
+
+
+def parameters(actor: Actor, **others: Any) -> dict[str, Any]:
+    """Values for the statements that are built of the parts above."""
+    return {"me": actor.member, **others}
+
+
 def standing_from(actor: Actor, home: Any, places: Any) -> Standing:
-    """Read the columns `home_of` and `places_in`."""
+    """Read the columns `HOME` and `PLACES`."""
     status, time_zone = home or (None, None)
     found = {member: Place(role, answer) for member, (role, answer) in (places or {}).items()}
     return Standing(actor, status, time_zone, found)
@@ -63,7 +93,7 @@ def standing_from(actor: Actor, home: Any, places: Any) -> Standing:
 
 async def standing_outside(session: AsyncSession, *, actor: Actor) -> Standing:
     """Tell how the actor stands where there is no project yet."""
-    return standing_from(actor, await session.scalar(select(home_of(actor.member))), None)
+    return standing_from(actor, await session.scalar(_OUTSIDE, parameters(actor)), None)
 
 
 async def standing_in(session: AsyncSession, project_id: UUID, *, actor: Actor) -> Standing:
@@ -72,7 +102,7 @@ async def standing_in(session: AsyncSession, project_id: UUID, *, actor: Actor) 
     For a change, ask this only once the project is locked: what was read in the statement that
     waited for the lock may be older than what the others did meanwhile.
     """
-    found = await session.execute(select(home_of(actor.member), places_in(project_id)))
+    found = await session.execute(_INSIDE, parameters(actor, project_id=project_id))
     return standing_from(actor, *found.one())
 
 
