@@ -1,0 +1,41 @@
+"""The largest fact that a client can cause is one that the broker takes."""
+
+from services.projects.http.fields import ALL_LANGUAGES_MAX
+from services.projects.model.milestone import CONTRIBUTIONS_MAX
+from shared.contracts.event import EVERYONE
+from shared.contracts.projects import ContributionReturned, MilestoneChanged
+from shared.messaging.outbox import BODY_LIMIT_BYTES
+from tests.projects.scenes import NOON, actor, working
+
+WIDE = "🏙"  # four bytes in UTF-8, the most that a character takes
+
+
+def test_the_largest_milestone_fits() -> None:
+    scene = working()
+    milestone = scene.begin()
+    milestone.title = {f"{first}{second}": WIDE * 300 for first in "abc" for second in "abcdefghij"}
+    milestone.description = {"en": WIDE * ALL_LANGUAGES_MAX}
+    for _ in range(CONTRIBUTIONS_MAX):
+        contribution = milestone.request_contribution(
+            member="seoul", description=WIDE * 1000, by=scene.as_("tokyo"), at=NOON
+        )
+        milestone.deliver(contribution, WIDE * 2000, by=scene.as_("seoul"), at=NOON)
+        before = milestone.state()
+        milestone.give_back(contribution, WIDE * 1000, by=scene.as_("tokyo"), at=NOON)
+    after = milestone.state()
+    reworded = after.model_copy(
+        update={
+            "title": {language: text[:-1] for language, text in after.title.items()},
+            "description": {"en": WIDE},
+        }
+    )
+
+    returned = ContributionReturned.about(
+        after, before=before, by=actor("tokyo"), at=NOON, audience=EVERYONE
+    )
+    changed = MilestoneChanged.about(
+        reworded, before=after, by=actor("tokyo"), at=NOON, audience=EVERYONE
+    )
+
+    assert len(returned.wire_form()) < BODY_LIMIT_BYTES
+    assert len(changed.wire_form()) < BODY_LIMIT_BYTES
