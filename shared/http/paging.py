@@ -146,7 +146,7 @@ def _read(value: Any, kind: type) -> Any:
     return kind(value)
 
 
-def paging(
+async def paging(
     limit: Annotated[int, Query(ge=1, le=LIMIT_MAX, description="At most this many.")] = 50,
     cursor: Annotated[
         str | None, Query(max_length=500, description="`next` of the page before.")

@@ -92,11 +92,18 @@ def ensure_known_query(request: Request, known: set[str]) -> None:
         raise RequestValidationError(errors)
 
 
-def transaction(request: Request) -> AsyncSession:
+# Dependencies are coroutines throughout: FastAPI runs any other function in a thread.
+
+
+async def transaction(request: Request) -> AsyncSession:
     """The session of this request; `Route` commits it when the route returns."""
     session: AsyncSession = request.state.session
     return session
 
 
+async def now() -> datetime:
+    return utc_now()
+
+
 Transaction = Annotated[AsyncSession, Depends(transaction)]
-Now = Annotated[datetime, Depends(utc_now)]
+Now = Annotated[datetime, Depends(now)]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from importlib import import_module
+from inspect import iscoroutinefunction
 from typing import Any
 
 import pytest
@@ -58,6 +59,20 @@ def calls(route: APIRoute) -> set[Any]:
         found.add(dependant.call)
         waiting += dependant.dependencies
     return found
+
+
+@pytest.mark.parametrize(("app", "route", "method"), ROUTES_OF_THE_API)
+def test_no_request_waits_for_a_thread(app: FastAPI, route: APIRoute, method: str) -> None:
+    del app, method
+
+    # What is no function, such as a security scheme, has a coroutine as its `__call__`.
+    in_threads = {
+        call
+        for call in calls(route)
+        if not iscoroutinefunction(call) and not iscoroutinefunction(type(call).__call__)
+    }
+
+    assert in_threads == set()
 
 
 def test_there_are_routes() -> None:

@@ -8,7 +8,7 @@ from services.notifications.settings import NotificationsSettings
 from shared.sealing import Seals
 
 
-def current_settings(request: Request) -> NotificationsSettings:
+async def current_settings(request: Request) -> NotificationsSettings:
     settings: NotificationsSettings = request.app.state.settings
     return settings
 
@@ -16,7 +16,7 @@ def current_settings(request: Request) -> NotificationsSettings:
 CurrentSettings = Annotated[NotificationsSettings, Depends(current_settings)]
 
 
-def current_seals(settings: CurrentSettings) -> Seals:
+async def current_seals(settings: CurrentSettings) -> Seals:
     return Seals.read(settings.master_keys.get_secret_value())
 
 
