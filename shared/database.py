@@ -1,5 +1,6 @@
 """What every table and every session of every service has in common."""
 
+import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
@@ -7,8 +8,9 @@ from uuid import UUID
 import asyncpg
 from pydantic import BaseModel
 from sqlalchemy import BigInteger, DateTime, Dialect, Text, TypeDecorator
+from sqlalchemy import event as on
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
@@ -16,10 +18,13 @@ from sqlalchemy.ext.asyncio import (
     async_sessionmaker,
     create_async_engine,
 )
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from shared.settings import Settings
 
 Sessions = async_sessionmaker[AsyncSession]
+
+RESTED_SECONDS: Final = 1.0
 
 NAMING: Final = {
     "pk": "pk_%(table_name)s",
@@ -56,13 +61,12 @@ def connect(settings: Settings, *, application: str, pool_size: int | None = Non
 
     The pool is as large as the number of requests at work, because a smaller one starves waiters.
     """
-    return create_async_engine(
+    engine = create_async_engine(
         settings.database_url.get_secret_value(),
         pool_size=pool_size or settings.in_flight_limit,
         max_overflow=2,
         pool_timeout=settings.request_seconds / 2,
         pool_recycle=1800,
-        pool_pre_ping=True,
         hide_parameters=True,  # what people wrote must not stand in logs
         connect_args={
             "timeout": settings.request_seconds / 2,
@@ -74,6 +78,31 @@ def connect(settings: Settings, *, application: str, pool_size: int | None = Non
             },
         },
     )
+    look_at_rested_connections(engine)
+    return engine
+
+
+def look_at_rested_connections(engine: AsyncEngine) -> None:
+    """Give out a connection that has rested only if the database still answers on it.
+
+    One that was in use a moment ago is given out as it is: the pool's own `pool_pre_ping` would ask
+    each time, in three round trips, which is more than most requests do themselves.
+    """
+
+    @on.listens_for(engine.sync_engine, "checkin")
+    def note(_: Any, record: ConnectionPoolEntry) -> None:
+        record.info["used_at"] = time.monotonic()
+
+    @on.listens_for(engine.sync_engine, "checkout")
+    def look(connection: Any, record: ConnectionPoolEntry, _: Any) -> None:
+        used_at = record.info.get("used_at")
+        if connection.driver_connection.is_closed():
+            raise InvalidatePoolError("the database has closed the connection")
+        if used_at is not None and time.monotonic() - used_at > RESTED_SECONDS:
+            try:
+                connection.ping()
+            except Exception as error:
+                raise InvalidatePoolError("the database does not answer") from error
 
 
 def sessions_of(engine: AsyncEngine) -> Sessions:
