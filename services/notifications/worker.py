@@ -12,15 +12,22 @@ from services.notifications.consumers.inboxes import INBOXES
 from services.notifications.consumers.sender import send_webhooks
 from services.notifications.consumers.webhooks import WEBHOOKS
 from services.notifications.settings import NotificationsSettings
+from services.notifications.use_cases.fold_into_inboxes import place_facts
 from services.notifications.use_cases.forget_deliveries import forget_deliveries
 from shared.serving import Worker
 from shared.timers import Timer
 
 HOUR_SECONDS: Final = 3600
 
+
+async def place(session: AsyncSession, now: datetime) -> bool:
+    return await place_facts(session, now=now)
+
+
 WORKER: Final = Worker(
     "notifications",
     subscriptions=[*COPIES, *INBOXES, *WEBHOOKS],
+    timers=[Timer("place-facts", place)],
     parts={"sender": send_webhooks},
 )
 
@@ -34,7 +41,7 @@ def forgetting(settings: NotificationsSettings) -> Timer:
 
 def main() -> None:
     settings = NotificationsSettings()
-    replace(WORKER, timers=[forgetting(settings)]).run(settings, sys.argv[1:])
+    replace(WORKER, timers=[*WORKER.timers, forgetting(settings)]).run(settings, sys.argv[1:])
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from services.notifications.model.inbox_item import InboxItem
 from services.notifications.queries.everything import all_states
+from services.notifications.worker import WORKER
 from shared.actor import Actor
 from shared.contracts.event import Event
 from shared.contracts.members import MemberSuspended, OfficialBlocked
@@ -27,6 +28,7 @@ from shared.contracts.projects import (
     ProjectDrafted,
 )
 from shared.identifiers import new_id
+from shared.timers import tick
 from tests.conftest import Database
 from tests.notifications.hearing import (
     Ears,
@@ -100,6 +102,7 @@ PENDING, DELIVERED = contribution("seoul"), contribution("seoul", "delivered")
 RETURNED = contribution("seoul", "returned", contribution_id=DELIVERED.id)
 ACCEPTED = contribution("seoul", "accepted", contribution_id=DELIVERED.id)
 ACK = ()
+[PLACING] = WORKER.timers
 BOTH = {"tokyo": "participating", "seoul": "participating"}
 
 
@@ -376,3 +379,20 @@ async def test_what_is_older_than_our_memory_is_told_to_nobody(
 
     assert await items(database) == []
     assert ears.answers[-1] == ACK
+
+
+async def test_an_answer_waits_until_it_is_known_who_leads_the_project(
+    ears: Ears, database: Database
+) -> None:
+    bridge = new_id()
+    await ears.hear(participation(bridge, "seoul"), project(bridge), only="inbox")
+    assert "answered" not in (await told(database)).values()
+    await tick(PLACING, database.sessions)
+    assert "answered" not in (await told(database)).values()
+    await ears.hear(project(bridge), only="projects")
+
+    await tick(PLACING, database.sessions)
+    await tick(PLACING, database.sessions)
+
+    seen = {(NAMES[item.official_id], item.reason, item.count) for item in await items(database)}
+    assert seen == {("tokyo", "answered", 1), ("tokyo", "participating", 1)}

@@ -394,6 +394,21 @@ async def test_an_unreadable_secret_is_no_reason_to_send_unsigned(
     assert (await attempts(sessions))[0].error == "secret_unreadable"
 
 
+async def test_a_sender_stops_even_in_the_moment_it_is_woken(
+    sessions: Sessions, settings: NotificationsSettings
+) -> None:
+    lazy = settings.model_copy(update={"webhook_poll_seconds": 60})
+
+    async with asyncio.timeout(10):
+        async with sending(sessions, lazy) as sender:
+            while not sender.wake._waiters:  # noqa: ASYNC110 -- nobody tells
+                await asyncio.sleep(0)
+            sender.wake.set()
+            await asyncio.sleep(0)
+
+    assert sender.in_flight == 0
+
+
 class Says(AbstractResolver):
     """A name server that gives the same addresses to every name."""
 

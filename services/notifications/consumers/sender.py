@@ -69,7 +69,8 @@ class Sender:
         finally:
             end()
             with suppress(*OUTAGES):
-                await asyncio.wait_for(self._record_the_rest(), LAST_RECORD_SECONDS)
+                async with asyncio.timeout(LAST_RECORD_SECONDS):
+                    await self._record_the_rest()
 
     async def _claim_forever(self, start: Callable[[Coroutine[Any, Any, None]], object]) -> None:
         pause = self.settings.retry_seconds
@@ -88,8 +89,11 @@ class Sender:
                 self.in_flight += 1
                 start(self._attend_to(delivery))
             if len(claimed) < free or free <= 0:
+                # `asyncio.wait_for` of Python 3.11 would swallow a cancellation that comes with the
+                # wake.
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self.wake.wait(), self.settings.webhook_poll_seconds)
+                    async with asyncio.timeout(self.settings.webhook_poll_seconds):
+                        await self.wake.wait()
 
     async def _claim(self, limit: int) -> list[ClaimedDelivery]:
         async with self.sessions.begin() as session:

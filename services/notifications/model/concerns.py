@@ -62,12 +62,17 @@ ANSWERS: Final = (ParticipationAccepted, ParticipationDeclined, ParticipationWit
 
 @dataclass(frozen=True, slots=True)
 class Concern:
-    """Officials with one of `roles` in `members`, or in the project's lead or participants."""
+    """Officials with one of `roles` in `members`, and in the project's lead or participants."""
 
     reason: Reason
     roles: tuple[Role, ...]
     members: tuple[str, ...] = ()
     found_by: Literal["name", "lead", "participation"] = "name"
+
+    @property
+    def needs_project(self) -> bool:
+        """Whether nobody can be found before we know who leads the project."""
+        return self.found_by != "name" and not self.members
 
 
 def concerns(event: Event[Any]) -> list[Concern]:
@@ -77,7 +82,7 @@ def concerns(event: Event[Any]) -> list[Concern]:
     if isinstance(event, ParticipationEvent):
         return _by_participation(event)
     if isinstance(event, ProjectEvent):
-        return [_participants(event)]
+        return [_participants(event, lead=event.data.state.lead)]
     if isinstance(event, WebhookEndpointDisabled):
         return [Concern("endpoint_disabled", ADMINISTRATORS, (event.data.state.member,))]
     return []
@@ -135,10 +140,11 @@ def _former_statuses(event: MilestoneEvent) -> dict[str, str]:
     return {one["id"]: one["status"] for one in event.data.previous.get("contributions") or []}
 
 
-def _participants(event: Event[Any]) -> Concern:
+def _participants(event: Event[Any], *, lead: str | None = None) -> Concern:
     """Whom the publisher tells by name; of a fact for everyone, those who take part."""
     if event.audience == EVERYONE:
-        return Concern("participating", COORDINATORS, found_by="participation")
+        known = () if lead is None else (lead,)
+        return Concern("participating", COORDINATORS, known, found_by="participation")
     return Concern("participating", COORDINATORS, event.audience)
 
 

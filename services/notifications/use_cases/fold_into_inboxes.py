@@ -2,19 +2,26 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.notifications.model.concerns import (
     STRENGTH,
+    Concern,
     acting_official,
     concerns,
     subject_of,
 )
+from services.notifications.model.unplaced_fact import UnplacedFact
+from services.notifications.queries.unplaced_facts import known_projects, placeable_facts
 from shared.contracts.event import EVERYONE, Event
+
+BATCH: Final = 500
 
 NEWEST: Final = (
     "reason",
@@ -99,48 +106,96 @@ async def fold_into_inboxes(
 ) -> None:
     """Tell the officials concerned, each for the strongest of their reasons.
 
-    The order of the facts does not matter, but each must come only once.
+    The order of the facts does not matter, but each must come only once. A fact for whose project
+    we do not know the lead yet is kept until we do.
     """
-    told = [(event, found) for event in events if (found := concerns(event))]
+    told = [_told(event, found) for event in events if (found := concerns(event))]
+    known = await known_projects(session, {one.project_id for one in told if one.project_id})
+    ready = []
+    for one in told:
+        if one.project_id is None or one.project_id in known:
+            ready.append(one)
+            continue
+        session.add(
+            UnplacedFact(
+                event_id=one.event_id,
+                project_id=one.project_id,
+                fact=one.fact,
+                concerns=one.concerns,
+                noted_at=now,
+            )
+        )
+    await _fold(session, ready, now=now)
+
+
+async def place_facts(session: AsyncSession, *, now: datetime) -> bool:
+    """Tell the officials concerned by facts that had to wait for their project.
+
+    Returns:
+        Whether there may be more.
+    """
+    waiting = await placeable_facts(session, limit=BATCH)
+    await _fold(
+        session, [Told(one.event_id, None, one.fact, one.concerns) for one in waiting], now=now
+    )
+    for one in waiting:
+        await session.delete(one)
+    return len(waiting) == BATCH
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A fact as the statement wants it. `project_id` is set if its project must be known."""
+
+    event_id: UUID
+    project_id: UUID | None
+    fact: dict[str, Any]
+    concerns: list[dict[str, Any]]
+
+
+async def _fold(session: AsyncSession, told: Sequence[Told], *, now: datetime) -> None:
     if not told:
         return
     await session.execute(
         text(FOLD),
         {
-            "facts": json.dumps([_fact(event) for event, _ in told]),
-            "concerns": json.dumps(
-                [
-                    {
-                        "event_id": str(event.id),
-                        "found_by": concern.found_by,
-                        "members": concern.members,
-                        "roles": concern.roles,
-                        "reason": concern.reason,
-                        "strength": STRENGTH.index(concern.reason),
-                    }
-                    for event, found in told
-                    for concern in found
-                ]
-            ),
+            "facts": json.dumps([one.fact for one in told]),
+            "concerns": json.dumps([concern for one in told for concern in one.concerns]),
             "everyone": list(EVERYONE),
             "now": now,
         },
     )
 
 
-def _fact(event: Event[Any]) -> dict[str, Any]:
+def _told(event: Event[Any], found: Sequence[Concern]) -> Told:
     subject = subject_of(event)
     actor = acting_official(event)
-    return {
-        "event_id": str(event.id),
-        "event_type": event.type,
-        "happened_at": event.time.isoformat(),
-        "audience": event.audience,
-        "by_official": None if actor is None else str(actor),
-        "subject_kind": subject.kind,
-        "subject_id": str(subject.id),
-        "subject_version": event.entityversion,
-        "project_id": None if subject.project_id is None else str(subject.project_id),
-        "title": subject.title,
-        "facts": subject.facts,
-    }
+    needs_project = any(concern.needs_project for concern in found)
+    return Told(
+        event_id=event.id,
+        project_id=subject.project_id if needs_project else None,
+        fact={
+            "event_id": str(event.id),
+            "event_type": event.type,
+            "happened_at": event.time.isoformat(),
+            "audience": event.audience,
+            "by_official": None if actor is None else str(actor),
+            "subject_kind": subject.kind,
+            "subject_id": str(subject.id),
+            "subject_version": event.entityversion,
+            "project_id": None if subject.project_id is None else str(subject.project_id),
+            "title": subject.title,
+            "facts": subject.facts,
+        },
+        concerns=[
+            {
+                "event_id": str(event.id),
+                "found_by": concern.found_by,
+                "members": concern.members,
+                "roles": concern.roles,
+                "reason": concern.reason,
+                "strength": STRENGTH.index(concern.reason),
+            }
+            for concern in found
+        ],
+    )

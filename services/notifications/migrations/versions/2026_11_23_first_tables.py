@@ -113,6 +113,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_known_project")),
     )
     op.create_table(
+        "unplaced_fact",
+        sa.Column("event_id", sa.Uuid(), nullable=False),
+        sa.Column("project_id", sa.Uuid(), nullable=False),
+        sa.Column("fact", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("concerns", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("noted_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("event_id", name=op.f("pk_unplaced_fact")),
+    )
+    op.create_index(op.f("ix_unplaced_fact_project_id"), "unplaced_fact", ["project_id"])
+    op.create_table(
         "webhook_endpoint",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("member", sa.Text(), nullable=False),
@@ -348,6 +358,7 @@ def downgrade() -> None:
         "webhook_delivery",
         "webhook_message",
         "webhook_endpoint",
+        "unplaced_fact",
         "known_project",
         "known_participation",
         "known_official",
