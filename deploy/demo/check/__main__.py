@@ -10,7 +10,7 @@ from typing import Any
 
 from deploy.demo.api import connection
 from deploy.demo.check.facts import check_facts
-from deploy.demo.check.journey import check_journey
+from deploy.demo.check.journey import Journey
 from deploy.demo.check.network import check_network
 from deploy.demo.check.operations import check_operations
 from deploy.demo.check.projects import check_projects
@@ -30,7 +30,8 @@ async def check(demo: dict[str, Any], report: Report) -> None:
         with report.chapter("The rules"):
             await check_rules(world, report)
         with report.chapter("A project from its draft to its completion"):
-            journey = await check_journey(world, report)
+            journey = Journey(world, report)
+            await journey.run()
             await check_facts(os.environ["RENKEI_NATS_URL"], report, journey)
         with report.chapter("What operators see"):
             await check_operations(report)

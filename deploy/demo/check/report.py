@@ -41,7 +41,7 @@ class Report:
         try:
             yield
         except Exception as error:
-            traceback.print_exc()
+            traceback.print_exception(error, limit=-3, chain=False)
             self.that(f"{title}: goes to its end", kept=False, found=error)
 
     def close(self) -> int:

@@ -49,10 +49,10 @@ class World:
         found = await self[member].all_of(f"/api/v1/members/{member}/officials")
         return {role: official["id"] for official in found for role in official["roles"]}
 
-    async def inbox(self, member: str, official: str, project: str) -> dict[str, str]:
-        """Why an official has been told of what, in one project, by kind of thing."""
+    async def inbox(self, member: str, official: str, project: str) -> dict[str, dict[str, Any]]:
+        """What an official has been told about one project, by kind of thing."""
         items = await self[member].all_of("/api/v1/inbox", official=official, project_id=project)
-        return {item["subject_kind"]: item["reason"] for item in items}
+        return {item["subject_kind"]: item for item in items}
 
 
 def code_of(answer: Response) -> tuple[int, str]:
