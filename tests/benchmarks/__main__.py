@@ -15,15 +15,21 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from deploy.embedded.layout import REPOSITORY
-from tests.benchmarks import machine, report
+from tests.benchmarks import machine, report, start
 from tests.benchmarks.backbone import measuring as backbone
 from tests.benchmarks.findings import Finding
 from tests.benchmarks.http import measuring as http
 from tests.benchmarks.rounds import Run
+from tests.benchmarks.webhooks import measuring as webhooks
 
 Benchmark = Callable[[Path, Run], AsyncIterator[Finding]]
 
-BENCHMARKS: dict[str, Benchmark] = {"backbone": backbone.measure, "http": http.measure}
+BENCHMARKS: dict[str, Benchmark] = {
+    "backbone": backbone.measure,
+    "http": http.measure,
+    "webhooks": webhooks.measure,
+    "start": start.measure,
+}
 
 
 def main() -> None:

@@ -16,10 +16,10 @@ from pydantic import SecretStr
 
 from deploy.embedded.child import Child
 from deploy.embedded.console import last_lines
-from deploy.embedded.layout import HOST, NATS_USERS, REPOSITORY, Ports, reserved_base_port
+from deploy.embedded.layout import HOST, NATS_USERS, REPOSITORY, Ports, is_free, reserved_base_port
 from deploy.embedded.nats import Nats
 from deploy.embedded.postgres import Postgres
-from deploy.embedded.probes import http_probe
+from deploy.embedded.probes import Probe, http_probe
 from shared.database import PlainConnection, asyncpg_dsn
 from shared.settings import Settings
 from tests.web import ISSUER, MASTER_KEYS
@@ -137,7 +137,23 @@ async def ready(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
     Raises:
         RuntimeError: it ended instead.
     """
-    probe = http_probe(port, "/readyz")
+    await _until(http_probe(port, "/readyz"), process, log)
+
+
+async def listening(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    """Wait until a process that says nothing of itself accepts connections.
+
+    Raises:
+        RuntimeError: it ended instead.
+    """
+
+    async def accepts() -> bool:
+        return not is_free(port)
+
+    await _until(accepts, process, log)
+
+
+async def _until(probe: Probe, process: subprocess.Popen[bytes], log: Path) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(_READY_SECONDS):
             while process.poll() is None:
