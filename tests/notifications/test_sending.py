@@ -18,6 +18,7 @@ from services.notifications.gateways.webhook_client import (
 )
 from services.notifications.model.inbox_item import InboxItem
 from services.notifications.model.retrying import Answer, Schedule
+from services.notifications.model.webhook_delivery import WebhookDelivery
 from services.notifications.model.webhook_endpoint import WebhookEndpoint
 from services.notifications.settings import NotificationsSettings
 from services.notifications.use_cases.claim_deliveries import ClaimedDelivery, claim_deliveries
@@ -407,6 +408,26 @@ async def test_a_sender_stops_even_in_the_moment_it_is_woken(
             await asyncio.sleep(0)
 
     assert sender.in_flight == 0
+
+
+async def test_an_outcome_that_cannot_be_recorded_does_not_stop_the_others(
+    ears: Ears, sessions: Sessions, settings: NotificationsSettings
+) -> None:
+    await make_endpoint(sessions)
+    await ears.hear(project(new_id()), project(new_id()), only="webhooks")
+    now = utc_now()
+    async with sessions.begin() as session:
+        lost, kept = await claim(session)
+    async with sessions.begin() as session:
+        await session.delete(await session.get_one(WebhookDelivery, lost.id))
+
+    async with sending(sessions, settings) as sender:
+        for delivery in (lost, kept):
+            sender.in_flight += 1
+            sender.outcomes.put_nowait(Outcome(delivery, Answer(now, 5, status=204)))
+        [recorded] = await until_settled(sessions)
+
+    assert (recorded.id, recorded.state) == (kept.id, "delivered")
 
 
 class Says(AbstractResolver):

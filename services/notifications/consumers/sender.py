@@ -7,7 +7,7 @@ places.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -26,7 +26,8 @@ from services.notifications.use_cases.claim_deliveries import ClaimedDelivery, c
 from services.notifications.use_cases.queue_webhooks import after_each_queueing
 from services.notifications.use_cases.record_outcomes import Outcome, record_outcomes
 from shared.clock import utc_now
-from shared.database import Sessions
+from shared.database import Sessions, is_outage
+from shared.messaging.patience import Patience, stop_if_cancelled
 from shared.sealing import CannotOpen, Seals
 from shared.serving import Workplace
 
@@ -35,7 +36,6 @@ log = structlog.get_logger(__name__)
 LINGER_SECONDS: Final = 0.01
 RECORD_BATCH: Final = 500
 LAST_RECORD_SECONDS: Final = 2
-OUTAGES: Final = (SQLAlchemyError, OSError, TimeoutError)
 
 
 class Sender:
@@ -68,23 +68,23 @@ class Sender:
                 group.create_task(self._claim_forever(group.create_task))
         finally:
             end()
-            with suppress(*OUTAGES):
+            with suppress(SQLAlchemyError, OSError):
                 async with asyncio.timeout(LAST_RECORD_SECONDS):
                     await self._record_the_rest()
 
     async def _claim_forever(self, start: Callable[[Coroutine[Any, Any, None]], object]) -> None:
-        pause = self.settings.retry_seconds
+        patience = Patience(self.settings)
         while True:
+            stop_if_cancelled()
             self.wake.clear()
             free = self.settings.webhook_parallel - self.in_flight
             try:
                 claimed = await self._claim(free) if free > 0 else []
-            except OUTAGES as error:
-                log.warning("sender.interrupted", error=repr(error)[:300], retry_seconds=pause)
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, self.settings.retry_seconds_max)
+            except Exception as error:  # whatever it is, the sender must look again
+                self._complain("sender.interrupted", error)
+                await patience.pause()
                 continue
-            pause = self.settings.retry_seconds
+            patience.worked()
             for delivery in claimed:
                 self.in_flight += 1
                 start(self._attend_to(delivery))
@@ -94,6 +94,13 @@ class Sender:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(self.settings.webhook_poll_seconds):
                         await self.wake.wait()
+
+    @staticmethod
+    def _complain(what: str, error: Exception, **details: Any) -> None:
+        if is_outage(error):
+            log.warning(what, error=repr(error)[:300], **details)
+        else:
+            log.error(what, exc_info=error, **details)
 
     async def _claim(self, limit: int) -> list[ClaimedDelivery]:
         async with self.sessions.begin() as session:
@@ -143,36 +150,37 @@ class Sender:
             self.unrecorded.append(self.outcomes.get_nowait())
 
     async def _record_at_last(self) -> None:
-        """Write down what was found out, however often it takes; leases guard against overtaking.
+        """Write down what was found out, however long the database is away.
 
-        What the database refuses for another reason than an outage is given up: its leases run out.
+        What it refuses for another reason is given up, and alone: its lease runs out.
         """
-        pause = self.settings.retry_seconds
-        while True:
+        patience = Patience(self.settings)
+        while self.unrecorded:
             try:
-                await self._record()
-            except OUTAGES as error:
-                log.warning("sender.not_recorded", error=repr(error)[:300], retry_seconds=pause)
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, self.settings.retry_seconds_max)
-            except Exception:
-                log.exception("sender.outcomes_lost", deliveries=len(self.unrecorded))
-                self.unrecorded.clear()
-                return
-            else:
-                return
+                await self._record(self.unrecorded)
+            except Exception as error:
+                self._complain("sender.not_recorded", error, outcomes=len(self.unrecorded))
+                if is_outage(error):
+                    await patience.pause()
+                    continue
+                await self._record_each()
+            self.unrecorded.clear()
 
-    async def _record(self) -> None:
+    async def _record_each(self) -> None:
+        for outcome in self.unrecorded:
+            try:
+                await self._record([outcome])
+            except Exception as error:
+                self._complain("sender.outcome_lost", error, delivery_id=str(outcome.delivery.id))
+
+    async def _record(self, outcomes: Sequence[Outcome]) -> None:
         async with self.sessions.begin() as session:
-            await record_outcomes(
-                session, self.unrecorded, schedule=self.schedule, now=self.clock()
-            )
-        self.unrecorded.clear()
+            await record_outcomes(session, outcomes, schedule=self.schedule, now=self.clock())
 
     async def _record_the_rest(self) -> None:
         self._collect()
         if self.unrecorded:
-            await self._record()
+            await self._record(self.unrecorded)
 
 
 def signed_headers(
