@@ -1,6 +1,7 @@
 """What has arrived, kept in a file with one line per message."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,7 +34,7 @@ class Arrivals:
             for line in file.read_text(encoding="utf-8").splitlines():
                 self._remember(Arrival(**json.loads(line)))
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[Arrival]:
         return iter(self._kept.values())
 
     def take(self, hook: str, webhook_id: str, body: dict[str, Any]) -> bool:
