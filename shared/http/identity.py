@@ -16,7 +16,7 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPBearer
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
+from joserfc.jwk import ECKey
 from joserfc.jws import JWSRegistry
 
 from shared.actor import Actor
@@ -91,18 +91,25 @@ class JsonWebKeys:
     async def _load(self) -> None:
         try:
             document = await self._fetch()
-            keys = KeySet.import_key_set({"keys": document["keys"][:KEYS_LIMIT]}).keys
-            found = {
-                key.kid: key
-                for key in keys
-                if key.kid and key.key_type == "EC" and not key.is_private
-            }
+            found = dict(filter(None, map(_usable_key, document["keys"][:KEYS_LIMIT])))
         except Exception as error:
             log.warning("keys.not_fetched", error=repr(error)[:300])
             return
         if found:
             self._keys = found
             self._fetched_at = time.monotonic()
+
+
+def _usable_key(document: Any) -> tuple[str, ECKey] | None:
+    """Read one key; those of other kinds, which the server may publish too, are passed over."""
+    if not isinstance(document, dict) or document.get("kty") != "EC" or "d" in document:
+        return None
+    if document.get("use", "sig") != "sig" or not isinstance(document.get("kid"), str):
+        return None
+    try:
+        return document["kid"], ECKey.import_key(document)
+    except (JoseError, ValueError, TypeError):
+        return None
 
 
 class AccessTokens:
