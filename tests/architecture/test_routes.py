@@ -37,7 +37,7 @@ def routes() -> Iterator[Any]:
     for service, app in APPS.items():
         for route in flat(app.routes):
             if route.include_in_schema and route.path.startswith("/api/"):
-                for method in sorted(route.methods):
+                for method in sorted(route.methods or ()):
                     yield pytest.param(app, route, method, id=f"{service}: {method} {route.path}")
 
 
