@@ -79,7 +79,7 @@ def pause_asked_for(retry_after: str, *, now: datetime) -> timedelta:
         return PAUSE_MAX if len(written) > 6 else timedelta(seconds=int(written))
     try:
         moment = parsedate_to_datetime(written)
-    except ValueError:
+    except (ValueError, OverflowError):  # a year of twenty digits overflows
         return timedelta()
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
