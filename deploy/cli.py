@@ -146,7 +146,7 @@ def _show(reports: list[Any]) -> None:
 
 @app.command()
 def replay(name: ServiceName) -> None:
-    """Empty the read models of a service and fill them again from the streams."""
+    """Fill the read models of a service again from the streams; everybody may go on working."""
     from deploy.operations.replaying import replay as rebuild  # noqa: PLC0415
     from shared.messaging.broker import connected  # noqa: PLC0415
 

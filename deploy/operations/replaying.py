@@ -1,4 +1,7 @@
-"""Empties the read models of a service and fills them again from the streams."""
+"""Fills the read models of a service again from the streams, as if they were empty.
+
+Meanwhile they keep what they knew: an empty copy of the members would let nobody write.
+"""
 
 import asyncio
 from contextlib import suppress
@@ -24,8 +27,10 @@ async def replay(service: Service, nats: Client, *, quiet_seconds: float = 120) 
     counts: dict[str, int] = {}
     async with service.database() as (engine, sessions):
         for copy in service.copies:
+            table = copy.table.__tablename__
             async with engine.begin() as connection:
-                await connection.execute(text(f"TRUNCATE {copy.table.__tablename__}"))
+                # Older than anything that will come, so that everything is overwritten.
+                await connection.execute(text(f"UPDATE {table} SET version = 0"))  # noqa: S608
             with suppress(NotFoundError):
                 await jetstream.delete_consumer(copy.stream, copy.durable)
             consumer = Consumer(copy, sessions, service.settings, nats)
@@ -36,13 +41,11 @@ async def replay(service: Service, nats: Client, *, quiet_seconds: float = 120) 
             finally:
                 helping.cancel()
                 await asyncio.gather(helping, return_exceptions=True)
-            async with engine.connect() as connection:
-                counts[copy.table.__tablename__] = (
-                    await connection.scalar(
-                        text(f"SELECT count(*) FROM {copy.table.__tablename__}")  # noqa: S608
-                    )
-                    or 0
-                )
+            async with engine.begin() as connection:
+                # What was not said again is not so.
+                await connection.execute(text(f"DELETE FROM {table} WHERE version = 0"))  # noqa: S608
+                rows = await connection.scalar(text(f"SELECT count(*) FROM {table}"))  # noqa: S608
+            counts[table] = rows or 0
     return counts
 
 
