@@ -137,6 +137,7 @@ class Network:
             *(self._waiting_for_consumers(name) for name in SERVICES),
             self._waiting_for_the_clock(),
             self._waiting_for_the_sender(),
+            self._waiting_for_their_project(),
         )
         return [line for lines in found for line in lines]
 
@@ -174,6 +175,10 @@ class Network:
             " WHERE state = 'pending' AND e.status <> 'paused'",
         )
         return [f"{row[0]} webhooks"] if row[0] else []
+
+    async def _waiting_for_their_project(self) -> list[str]:
+        [row] = await self.fetch("notifications", "SELECT count(*) FROM unplaced_fact")
+        return [f"{row[0]} facts are not placed"] if row[0] else []
 
 
 @asynccontextmanager

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from httpx2 import Response
@@ -16,11 +16,12 @@ from tests.faults.striking import WEBS, WORKERS, without
 pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults")]
 
 LONGEST_SECONDS: Final = 5
+PROJECT: Final = {"reference": "never", "title": {"en": "Never"}, "summary": {"en": "Begun."}}
 ASKED: Final = (
-    ("GET", "/api/v1/members"),
-    ("GET", "/api/v1/projects"),
-    ("GET", "/api/v1/webhook-endpoints"),
-    ("POST", "/api/v1/projects"),
+    ("GET", "/api/v1/members", None),
+    ("GET", "/api/v1/projects", None),
+    ("GET", "/api/v1/webhook-endpoints", None),
+    ("POST", "/api/v1/projects", PROJECT),
 )
 
 
@@ -64,8 +65,8 @@ async def test_work_goes_on_where_the_database_comes_back(network: Network) -> N
 
 
 async def timed(
-    city: City, method: str, path: str, headers: dict[str, str]
+    city: City, method: str, path: str, body: Any, headers: dict[str, str]
 ) -> tuple[Response, float]:
     began = time.monotonic()
-    response = await city.http.request(method, path, headers=headers)
+    response = await city.http.request(method, path, json=body, headers=headers)
     return response, time.monotonic() - began

@@ -66,3 +66,11 @@ async def test_copies_made_anew_are_the_same(network: Network, service: str) -> 
     assert await dumps_of(network) == before
     assert await counted(network) == effects
     await ensure_true(network)
+
+
+async def test_copies_are_made_anew_while_cities_work(network: Network) -> None:
+    async with network.load().running(seconds=8):
+        answers = [await network.renkei("replay", service) for service in SERVICES]
+
+    assert [answer.returncode for answer in answers] == [0, 0, 0]
+    await ensure_true(network)
