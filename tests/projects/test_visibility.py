@@ -312,3 +312,33 @@ async def test_an_invited_member_sees_the_project_from_the_invitation_on(
     assert event.audience == ("delhi", "paris", "seoul", "tokyo")
     assert [before.status_code, after.status_code] == [404, 200]
     assert after.json()["allowed_actions"] == []
+
+
+async def test_who_begins_to_see_a_project_does_not_learn_how_it_was_before(
+    cities: Cities, sessions: Sessions
+) -> None:
+    scene = await working("participants").store(sessions)
+    here = f"/projects/{scene.project.id}"
+    cleaned = {"summary": {"en": "For all."}, "visibility": "network"}
+
+    await cities.do("tokyo", "PATCH", here, cleaned)
+    await cities.do("tokyo", "PATCH", here, {"summary": {"en": "For everyone."}})
+
+    opened, changed = await announced(sessions)
+    assert opened.audience == changed.audience == EVERYONE
+    assert opened.data.state.summary == {"en": "For all."}
+    assert opened.data.previous == {"visibility": "participants"}
+    assert changed.data.previous["summary"] == {"en": "For all."}
+
+
+async def test_who_stops_seeing_a_project_does_not_learn_how_it_is_from_then_on(
+    cities: Cities, sessions: Sessions
+) -> None:
+    scene = await working("network").store(sessions)
+    closed = {"summary": {"en": "For us."}, "visibility": "participants"}
+
+    await cities.do("tokyo", "PATCH", f"/projects/{scene.project.id}", closed)
+
+    [event] = await announced(sessions)
+    assert event.audience == ("paris", "seoul", "tokyo")
+    assert event.data.previous["visibility"] == "network"

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.projects.model.project import ProjectChanges
 from services.projects.queries.projects import ProjectSeen, project_for_change
 from shared.actor import Actor
+from shared.contracts.event import EVERYONE
 from shared.contracts.projects import ProjectChanged
 from shared.http.preconditions import ensure_version
 from shared.messaging.outbox import announce
@@ -24,6 +25,8 @@ async def change_project(
 ) -> ProjectSeen:
     """Replace the given fields of a project.
 
+    Whoever begins to see the project by this does not learn how it was before.
+
     Raises:
         ProjectNotFound: for the actor there is none.
         MissingScope, MemberNotActive, NotProjectLead: the actor may not.
@@ -35,15 +38,13 @@ async def change_project(
     project.ensure_led_by(standing)
     before = project.state()
     ensure_version(expected, before)
+    told_before = project.audience(standing.places)
     project.change(changes, by=standing, at=now)
+    state, audience = project.state(), project.audience(standing.places)
+    if audience == EVERYONE != told_before:
+        before = state.model_copy(update={"visibility": before.visibility})
     announce(
         session,
-        ProjectChanged.about(
-            project.state(),
-            before=before,
-            by=actor,
-            at=now,
-            audience=project.audience(standing.places),
-        ),
+        ProjectChanged.about(state, before=before, by=actor, at=now, audience=audience),
     )
     return project, standing, progress
