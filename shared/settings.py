@@ -20,16 +20,20 @@ class Settings(BaseSettings):
     master_keys: SecretStr = SecretStr("")
 
     listen_host: str = "127.0.0.1"
-    listen_port: int = 0
+    listen_port: Annotated[int, Field(ge=0, le=65_535)] = 0
     log_format: Literal["json", "console"] = "json"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     otlp_endpoint: str | None = Field(default=None, description="Traces go there, if anywhere.")
 
-    in_flight_limit: int = Field(default=20, description="Requests at work; also the pool size.")
-    waiting_limit: int = Field(default=400, description="Requests that may wait for their turn.")
+    in_flight_limit: int = Field(
+        default=20, ge=1, description="Requests at work; also the pool size."
+    )
+    waiting_limit: int = Field(
+        default=400, ge=0, description="Requests that may wait for their turn."
+    )
     request_seconds: Seconds = 10
     statement_seconds: Seconds = 8
-    body_limit_bytes: int = 1_000_000
+    body_limit_bytes: Annotated[int, Field(ge=1)] = 1_000_000
     token_leeway_seconds: Annotated[float, Field(ge=0)] = 5
     jwks_lifetime_seconds: Seconds = 300
     stop_seconds: Seconds = 10

@@ -4,9 +4,9 @@ import asyncio
 import gc
 import json
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import structlog
 from fastapi import APIRouter, FastAPI, Request
@@ -135,27 +135,32 @@ def ensure_transactional(router: APIRouter) -> None:
             raise TypeError(f"Make the router of {route!r} with `APIRouter(route_class=Route)`.")
 
 
-async def wake_relay(service: str, settings: Settings, health: Health) -> None:
+def wake_relay(service: str, settings: Settings, health: Health) -> Coroutine[Any, Any, NoReturn]:
     """Tell the relay, at most every two milliseconds, that something waits in the outbox."""
-    announced = asyncio.Event()
     nats: Client | None = None
     health.notes("nats", lambda: nats is not None and nats.is_connected)
-    end = after_each_announcement(announced.set)
-    try:
-        while True:
-            try:
-                async with connected(settings, name=f"{service}-web") as nats:
-                    while True:
-                        await announced.wait()
-                        announced.clear()
-                        if nats.is_connected:
-                            await nats.publish(f"wake.{service}")
-                        await asyncio.sleep(WAKE_SECONDS)
-            except (NatsError, OSError) as error:
-                log.warning("nats.away", error=repr(error))
-                await asyncio.sleep(settings.retry_seconds)
-    finally:
-        end()
+
+    async def tell() -> NoReturn:
+        nonlocal nats
+        announced = asyncio.Event()
+        end = after_each_announcement(announced.set)
+        try:
+            while True:
+                try:
+                    async with connected(settings, name=f"{service}-web") as nats:
+                        while True:
+                            await announced.wait()
+                            announced.clear()
+                            if nats.is_connected:
+                                await nats.publish(f"wake.{service}")
+                            await asyncio.sleep(WAKE_SECONDS)
+                except (NatsError, OSError) as error:
+                    log.warning("nats.away", error=repr(error))
+                    await asyncio.sleep(settings.retry_seconds)
+        finally:
+            end()
+
+    return tell()
 
 
 class Observing:
