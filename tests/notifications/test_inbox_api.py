@@ -10,7 +10,13 @@ from sqlalchemy import select
 from services.notifications.model.inbox_item import InboxItem
 from shared.contracts.event import CATALOGUE
 from shared.contracts.members import MemberSuspended
-from shared.contracts.projects import MilestoneCompleted, ParticipationInvited
+from shared.contracts.projects import (
+    MilestoneCompleted,
+    ParticipationDeclined,
+    ParticipationInvited,
+    ProjectChanged,
+    ProjectEvent,
+)
 from shared.identifiers import new_id
 from shared.messaging.tables import OutboxMessage
 from tests.conftest import Database
@@ -281,3 +287,48 @@ async def test_a_suspended_member_reads_but_marks_nothing(
     assert marked.status_code == 403
     assert marked.json()["type"] == "/problems/member-not-active"
     await ensure_unmarked(database, item)
+
+
+def closed_under_another_name() -> ProjectEvent:
+    """The lead shows the project to participants alone, and calls it something else."""
+    event = project(HARBOUR, version=2, audience=["seoul", "tokyo"], kind=ProjectChanged)
+    state = event.data.state.model_copy(
+        update={"visibility": "participants", "title": {"en": "What nobody else should know"}}
+    )
+    return event.model_copy(update={"data": event.data.model_copy(update={"state": state})})
+
+
+async def test_an_invited_member_sees_how_the_project_is_called_now(
+    seoul: AsyncClient, ears: Ears
+) -> None:
+    await ears.hear(closed_under_another_name(), only="projects")
+
+    response = await seoul.get("/api/v1/inbox", params={"official": str(SEOUL)})
+
+    assert [item["project"]["title"] for item in response.json()["items"]] == [
+        {"en": "What nobody else should know"}
+    ] * 2
+
+
+async def test_a_member_without_a_place_does_not_see_how_the_project_is_called_now(
+    seoul: AsyncClient, ears: Ears
+) -> None:
+    await ears.hear(
+        participation(
+            HARBOUR,
+            "seoul",
+            status="declined",
+            version=2,
+            participation_id=BRIDGE,
+            audience=["seoul", "tokyo"],
+            kind=ParticipationDeclined,
+        ),
+        closed_under_another_name(),
+        only="p",
+    )
+
+    response = await seoul.get("/api/v1/inbox", params={"official": str(SEOUL)})
+
+    items = response.json()["items"]
+    assert [(item["project_id"], item["project"]) for item in items] == [(str(HARBOUR), None)] * 2
+    assert "nobody else" not in response.text

@@ -51,7 +51,7 @@ class InboxItemIn(Input):
 
 
 class ProjectShown(Output):
-    """The project that an item belongs to, as far as it is known here."""
+    """The project that an item belongs to, while the official's member may see it."""
 
     id: UUID
     reference: str
@@ -163,7 +163,7 @@ async def patch_inbox_item(
 async def shown_items(
     session: AsyncSession, items: Sequence[InboxItem], *, actor: Actor
 ) -> list[InboxItemOut]:
-    projects = await projects_of(session, items)
+    projects = await projects_of(session, items, actor=actor)
     may_mark = "notifications:write" in actor.scopes and await is_active(session, actor.member)
     return [_shown(item, projects, may_mark=may_mark) for item in items]
 

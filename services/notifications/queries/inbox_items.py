@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.notifications.model.inbox_item import InboxItem, InboxItemNotFound
-from services.notifications.model.known import KnownProject
+from services.notifications.model.known import KnownParticipation, KnownProject
 from shared.actor import Actor
 from shared.http.paging import Paging
 
@@ -78,9 +78,22 @@ async def visible_item(
 
 
 async def projects_of(
-    session: AsyncSession, items: Sequence[InboxItem]
+    session: AsyncSession, items: Sequence[InboxItem], *, actor: Actor
 ) -> dict[UUID, KnownProject]:
-    """Find the projects that items belong to, as far as we have heard of them."""
+    """Find the projects that items belong to, as far as we have heard of them.
+
+    Whose member has no place in a project any more is not shown how that is called by now.
+    """
     ids = {item.project_id for item in items} - {None}
-    found = await session.scalars(select(KnownProject).where(KnownProject.id.in_(ids)))
+    has_place = exists().where(
+        KnownParticipation.project_id == KnownProject.id,
+        KnownParticipation.member == actor.member,
+        KnownParticipation.status.in_(("invited", "accepted")),
+    )
+    found = await session.scalars(
+        select(KnownProject).where(
+            KnownProject.id.in_(ids),
+            or_(KnownProject.lead == actor.member, KnownProject.visibility == "network", has_place),
+        )
+    )
     return {project.id: project for project in found}
