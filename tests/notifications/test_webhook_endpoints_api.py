@@ -1,5 +1,6 @@
 """Webhook endpoints over HTTP: their owner's, and nobody else's."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -9,14 +10,18 @@ from sqlalchemy import select, text
 
 from services.notifications.http.app import create_app
 from services.notifications.model.webhook_delivery import WebhookDelivery
-from services.notifications.model.webhook_endpoint import WebhookEndpoint, WebhookSecret
+from services.notifications.model.webhook_endpoint import (
+    ENDPOINTS_MAX,
+    WebhookEndpoint,
+    WebhookSecret,
+)
 from services.notifications.settings import NotificationsSettings
 from shared.contracts.event import CATALOGUE, Event
 from shared.contracts.members import MemberSuspended
 from shared.identifiers import new_id
 from shared.messaging.tables import OutboxMessage
 from tests.conftest import Database
-from tests.notifications.endpoints import deliveries, sending, until_settled
+from tests.notifications.endpoints import deliveries, make_endpoint, sending, until_settled
 from tests.notifications.hearing import Ears, member, project
 from tests.notifications.receiver import answering, receiving
 from tests.web import api, environment, on
@@ -396,3 +401,22 @@ async def test_a_delivery_of_another_endpoint_is_not_found(
 
     assert response.status_code == 404
     assert response.json()["type"] == "/problems/webhook-delivery-not-found"
+
+
+async def test_a_member_has_only_so_many_endpoints(
+    app: FastAPI, seoul: AsyncClient, database: Database
+) -> None:
+    for number in range(ENDPOINTS_MAX - 1):
+        await make_endpoint(database.sessions, f"https://hooks.seoul.example/{number}")
+    await make_endpoint(database.sessions, status="deleted")
+    await make_endpoint(database.sessions, member="tokyo")
+
+    answers = await asyncio.gather(*(seoul.post(PATH, json=WANTED) for _ in range(3)))
+    others = await api(app, "tokyo").post(PATH, json=WANTED)
+
+    assert sorted(answer.status_code for answer in answers) == [201, 409, 409]
+    refused = next(answer.json() for answer in answers if answer.status_code == 409)
+    assert refused["type"] == "/problems/too-many-webhook-endpoints"
+    assert others.status_code == 201
+    assert len(await stored(database)) == ENDPOINTS_MAX + 3
+    assert len(await announced(database)) == 2

@@ -11,7 +11,11 @@ from services.notifications.http.settings import CurrentSeals, CurrentSettings
 from services.notifications.model.event_types import EventTypePattern, EventTypeUnknown
 from services.notifications.model.known import MemberNotActive
 from services.notifications.model.webhook_address import LENGTH_MAX, WebhookAddressNotAllowed
-from services.notifications.model.webhook_endpoint import WebhookEndpoint, WebhookEndpointNotFound
+from services.notifications.model.webhook_endpoint import (
+    TooManyWebhookEndpoints,
+    WebhookEndpoint,
+    WebhookEndpointNotFound,
+)
 from services.notifications.queries.members import is_active
 from services.notifications.queries.webhook_endpoints import visible_endpoint, webhook_endpoints
 from services.notifications.use_cases.change_webhook_endpoint import change_webhook_endpoint
@@ -91,6 +95,7 @@ class NewWebhookEndpointOut(WebhookEndpointOut):
         MemberNotActive,
         WebhookAddressNotAllowed,
         EventTypeUnknown,
+        TooManyWebhookEndpoints,
         KeyInUse,
         KeyReused,
     ),

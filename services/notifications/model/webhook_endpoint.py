@@ -16,6 +16,8 @@ from shared.refusals import Conflict, NotFound
 
 SECRET_PREFIX: Final = "whsec_"  # noqa: S105 -- the standard's prefix, not a secret
 SECRET_BYTES: Final = 32
+ENDPOINTS_MAX: Final = 20
+"""Of one member: a fact is queued for all who may hear of it at once, and they share senders."""
 
 
 class WebhookEndpointNotFound(NotFound):
@@ -26,6 +28,11 @@ class WebhookEndpointNotFound(NotFound):
 class WebhookEndpointNotActive(Conflict):
     code = "webhook-endpoint-not-active"
     title = "Nothing is sent to this webhook endpoint at present"
+
+
+class TooManyWebhookEndpoints(Conflict):
+    code = "too-many-webhook-endpoints"
+    title = "The member has as many webhook endpoints as it can have"
 
 
 class WebhookEndpoint(Versioned, Base, kw_only=True):

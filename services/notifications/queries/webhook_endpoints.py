@@ -4,10 +4,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.notifications.model.webhook_endpoint import WebhookEndpoint, WebhookEndpointNotFound
+from services.notifications.model.webhook_endpoint import (
+    ENDPOINTS_MAX,
+    WebhookEndpoint,
+    WebhookEndpointNotFound,
+)
 from shared.actor import Actor
 from shared.http.paging import Paging
 
@@ -52,3 +56,17 @@ async def visible_endpoint(
 async def endpoint_for_change(session: AsyncSession, endpoint_id: UUID) -> WebhookEndpoint:
     """Load an endpoint for the platform itself, locked until the transaction ends."""
     return await session.get_one(WebhookEndpoint, endpoint_id, with_for_update=True)
+
+
+async def endpoints_to_come(session: AsyncSession, member: str) -> int:
+    """Tell how many more endpoints a member can have; nobody makes one meanwhile."""
+    await session.execute(
+        text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 3))"),
+        {"name": f"webhook endpoints of {member}"},
+    )
+    made = await session.scalar(
+        select(func.count())
+        .select_from(WebhookEndpoint)
+        .where(WebhookEndpoint.member == member, WebhookEndpoint.status != "deleted")
+    )
+    return ENDPOINTS_MAX - (made or 0)

@@ -7,6 +7,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.notifications.model.event_types import ensure_known
 from services.notifications.model.webhook_address import ensure_allowed
 from services.notifications.model.webhook_endpoint import (
+    ENDPOINTS_MAX,
+    TooManyWebhookEndpoints,
     WebhookEndpoint,
     WebhookSecret,
     new_secret,
@@ -14,6 +16,7 @@ from services.notifications.model.webhook_endpoint import (
     written_secret,
 )
 from services.notifications.queries.members import ensure_active
+from services.notifications.queries.webhook_endpoints import endpoints_to_come
 from shared.actor import Actor
 from shared.contracts.notifications import WebhookEndpointCreated
 from shared.identifiers import new_id
@@ -42,13 +45,17 @@ async def create_webhook_endpoint(
         MemberNotActive: the actor's member does not take part at present.
         WebhookAddressNotAllowed: no webhook may go to `url`.
         EventTypeUnknown: one of `event_types` will never match.
+        TooManyWebhookEndpoints: the member has as many as it can have.
     """
     actor.ensure_may("notifications:write")
     await ensure_active(session, actor.member)
     ensure_known(event_types)
+    url = ensure_allowed(url, allow_private=allow_private)
+    if await endpoints_to_come(session, actor.member) <= 0:
+        raise TooManyWebhookEndpoints(f"There are {ENDPOINTS_MAX}; delete one first.")
     endpoint = WebhookEndpoint(
         member=actor.member,
-        url=ensure_allowed(url, allow_private=allow_private),
+        url=url,
         description=description,
         event_types=event_types,
         created_at=now,
