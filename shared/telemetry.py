@@ -53,6 +53,9 @@ DEAD_LETTERS: Final = Counter("dead_letter_events_total", "Events given up", ("c
 NATS_CONNECTED: Final = Gauge("nats_connected", "1 while connected to the broker")
 NATS_RECONNECTS: Final = Counter("nats_reconnects_total", "Connections regained")
 
+NOISY: Final = ("authlib", "nats", "_granian", "granian", "httpx2", "asyncio", "alembic")
+"""Authlib's debug lines hold tokens; the others repeat what we say ourselves."""
+
 SECRET_NAMES: Final = ("secret", "password", "authorization", "token", "private_key", "cookie")
 
 
@@ -77,7 +80,15 @@ def _redacted(name: str, value: Any) -> Any:
         return SECRET_TEXT.sub("…", value)
     if isinstance(value, dict):
         return {key: _redacted(str(key), inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_redacted("", inner) for inner in value]
     return value
+
+
+def _redact_traceback(_: Any, __: str, entry: Any) -> Any:
+    if "exception" in entry:
+        entry["exception"] = SECRET_TEXT.sub("…", entry["exception"])
+    return entry
 
 
 def _trace(_: Any, __: str, entry: Any) -> Any:
@@ -89,7 +100,13 @@ def _trace(_: Any, __: str, entry: Any) -> Any:
 
 def configure_logging(settings: Settings, *, process: str) -> None:
     """Write structured lines to standard error: JSON, or for people with colours."""
+
+    def name(_: Any, __: str, entry: Any) -> Any:
+        entry["process"] = process
+        return entry
+
     shared: list[Any] = [
+        name,
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
@@ -106,7 +123,11 @@ def configure_logging(settings: Settings, *, process: str) -> None:
             )
         ]
         if console
-        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        else [
+            structlog.processors.format_exc_info,
+            _redact_traceback,
+            structlog.processors.JSONRenderer(),
+        ]
     )
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -124,10 +145,8 @@ def configure_logging(settings: Settings, *, process: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level.upper())
-    # Authlib's debug lines hold tokens; the others repeat what we say ourselves.
-    for noisy in ("authlib", "nats", "_granian", "granian", "httpx2", "asyncio", "alembic"):
+    for noisy in NOISY:
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    structlog.contextvars.bind_contextvars(process=process)
 
 
 _current: ContextVar[str | None] = ContextVar("traceparent", default=None)

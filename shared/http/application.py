@@ -180,6 +180,26 @@ class Observing:
         request_id = headers.get("x-request-id", "")
         if not (request_id.isascii() and request_id.isprintable() and 0 < len(request_id) <= 100):
             request_id = str(new_id())
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        self.present += 1
+        HTTP_IN_FLIGHT.inc()
+        try:
+            with span(
+                f"{scope['method']} {scope['path']}",
+                kind="server",
+                parent=headers.get("traceparent"),
+            ) as recorded:
+                await self._observe(scope, receive, send, request_id, recorded)
+        finally:
+            self.present -= 1
+            HTTP_IN_FLIGHT.dec()
+            structlog.contextvars.unbind_contextvars("request_id", "member", "actor")
+
+    async def _observe(
+        self, scope: Scope, receive: Receive, send: Send, request_id: str, recorded: Any
+    ) -> None:
+        """Answer, and say what was answered."""
+        began = time.perf_counter()
         status = 0
 
         async def send_observed(message: Message) -> None:
@@ -193,45 +213,32 @@ class Observing:
                 answer.setdefault("Cache-Control", "no-store")
             await send(message)
 
-        structlog.contextvars.bind_contextvars(request_id=request_id)
-        began = time.perf_counter()
-        self.present += 1
-        HTTP_IN_FLIGHT.inc()
         try:
-            with span(
-                f"{scope['method']} {scope['path']}",
-                kind="server",
-                parent=headers.get("traceparent"),
-            ) as recorded:
-                try:
-                    await self._in_turn(scope, receive, send_observed, headers)
-                except Exception as error:
-                    if status:
-                        raise  # the answer has begun; it can only be cut off
-                    await failed(scope, error)(scope, receive, send_observed)
-                if recorded is not None:
-                    recorded.update_name(f"{scope['method']} {route_of(scope)}")
-                    recorded.set_attribute("http.request.method", scope["method"])
-                    recorded.set_attribute("http.route", route_of(scope))
-                    recorded.set_attribute("http.response.status_code", status)
+            await self._in_turn(scope, receive, send_observed)
+        except Exception as error:
+            if status:
+                raise  # the answer has begun; it can only be cut off
+            await failed(scope, error)(scope, receive, send_observed)
         finally:
-            self.present -= 1
-            HTTP_IN_FLIGHT.dec()
             seconds = time.perf_counter() - began
-            route = route_of(scope)
+            method, route = scope["method"], route_of(scope)
             # A client may invent methods, and each would stay in memory for good.
-            method = scope["method"] if scope["method"] in METHODS else "other"
-            HTTP_SECONDS.labels(method=method, route=route, code=status).observe(seconds)
+            known_method = method if method in METHODS else "other"
+            HTTP_SECONDS.labels(method=known_method, route=route, code=status).observe(seconds)
             log.info(
                 "request",
-                method=scope["method"],
+                method=method,
                 path=scope["path"],
                 status=status,
                 milliseconds=round(seconds * 1000, 1),
             )
-            structlog.contextvars.unbind_contextvars("request_id", "member", "actor")
+            if recorded is not None:
+                recorded.update_name(f"{method} {route}")
+                recorded.set_attribute("http.request.method", method)
+                recorded.set_attribute("http.route", route)
+                recorded.set_attribute("http.response.status_code", status)
 
-    async def _in_turn(self, scope: Scope, receive: Receive, send: Send, headers: Headers) -> None:
+    async def _in_turn(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]
         if self.present > self.settings.in_flight_limit + self.settings.waiting_limit:
             HTTP_SHED.inc()
@@ -245,7 +252,7 @@ class Observing:
             )(scope, receive, send)
             return
         limit = self.settings.body_limit_bytes
-        if not is_at_most(headers.get("content-length", "0"), limit):
+        if not is_at_most(Headers(scope=scope).get("content-length", "0"), limit):
             await too_large(path, limit)(scope, receive, send)
             return
         async with asyncio.timeout(self.settings.request_seconds), self.turns:
