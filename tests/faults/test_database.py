@@ -31,7 +31,9 @@ async def test_the_api_says_at_once_that_the_database_is_away(network: Network) 
     restarts = {name: network.platform.restarts(name) for name in (*WEBS, *WORKERS)}
 
     async with without(network, "postgres"):
-        answers = [await timed(city, *asked, headers) for asked in ASKED * 2]
+        answers = [
+            await timed(city, method, path, body, headers) for method, path, body in ASKED * 2
+        ]
         alive = [await status_of(network.platform, name, "/livez") for name in WEBS]
         ready = [await status_of(network.platform, name, "/readyz") for name in WEBS]
 
