@@ -64,12 +64,12 @@ async def test_a_relay_killed_before_the_broker_has_confirmed_loses_nothing(
 
 
 async def _sends(network: Network) -> bool:
-    """Whether the relay has taken something from the outbox and waits for the broker."""
+    """Whether the relay has read the outbox, and the database now waits for it."""
     return bool(
         await network.fetch(
             "projects",
             "SELECT 1 FROM pg_stat_activity WHERE application_name = 'projects-relay'"
-            " AND state = 'idle in transaction'",
+            " AND state LIKE 'idle%' AND query LIKE '%outbox%'",
         )
     )
 
