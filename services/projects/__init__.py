@@ -2,5 +2,5 @@
 
 Owns: project, participation, milestone with its contributions.
 Publishes: the facts in `shared/contracts/projects.py`.
-Consumes: members.member, members.official (copies).
+Consumes: members.member, members.official, members.client (copies).
 """

@@ -1,4 +1,4 @@
-"""The worker of the projects service: relay, copies of members and officials, deadlines."""
+"""The worker of the projects service: relay, copies of what members are, deadlines."""
 
 import sys
 from typing import Final

@@ -15,6 +15,9 @@ from shared.actor import Actor
 from shared.clock import utc_now
 from shared.contracts.event import EVERYONE, Event
 from shared.contracts.members import (
+    ClientEvent,
+    ClientRevoked,
+    ClientState,
     MemberActivated,
     MemberEvent,
     MembershipStatus,
@@ -132,6 +135,20 @@ def official(
         updated_at=at(version),
     )
     return kind.about(state, by=TOKYO_MACHINE, at=at(version), audience=(slug,))
+
+
+def revoked_client(client_id: str, slug: str) -> ClientEvent:
+    state = ClientState(
+        id=client_id,
+        version=2,
+        member=slug,
+        name="Main",
+        scopes=("notifications:write",),
+        status="revoked",
+        created_at=at(0),
+        updated_at=at(2),
+    )
+    return ClientRevoked.about(state, by=TOKYO_MACHINE, at=at(2), audience=(slug,))
 
 
 def project(

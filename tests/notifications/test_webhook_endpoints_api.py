@@ -22,9 +22,9 @@ from shared.identifiers import new_id
 from shared.messaging.tables import OutboxMessage
 from tests.conftest import Database
 from tests.notifications.endpoints import deliveries, make_endpoint, sending, until_settled
-from tests.notifications.hearing import Ears, member, project
+from tests.notifications.hearing import Ears, member, project, revoked_client
 from tests.notifications.receiver import answering, receiving
-from tests.web import api, environment, on
+from tests.web import api, environment, on, token
 
 PATH = "/api/v1/webhook-endpoints"
 WANTED = {
@@ -420,3 +420,30 @@ async def test_a_member_has_only_so_many_endpoints(
     assert others.status_code == 201
     assert len(await stored(database)) == ENDPOINTS_MAX + 3
     assert len(await announced(database)) == 2
+
+
+async def test_a_revoked_client_can_do_nothing_with_the_tokens_it_holds(
+    seoul: AsyncClient, ears: Ears, database: Database
+) -> None:
+    key = {"Idempotency-Key": "records-1"}
+    address = (await seoul.post(PATH, json=WANTED, headers=key)).headers["Location"]
+    await ears.hear(revoked_client("seoul-main", "seoul"), only="clients")
+
+    answers = [
+        await seoul.post(PATH, json=WANTED, headers=key),
+        await seoul.post(PATH, json=WANTED),
+        await seoul.get(PATH),
+        await seoul.get(address),
+        await seoul.patch(address, json={"status": "paused"}, headers={"If-Match": "*"}),
+        await seoul.delete(address, headers={"If-Match": "*"}),
+        await seoul.get(f"{address}/deliveries"),
+        await seoul.get("/api/v1/inbox", params={"official": str(new_id())}),
+    ]
+    seoul.headers["Authorization"] = f"Bearer {token('seoul', client_id='seoul-records')}"
+    another = await seoul.get(address)
+
+    assert [answer.status_code for answer in answers] == [401] * 8
+    assert {answer.json()["type"] for answer in answers} == {"/problems/unauthenticated"}
+    assert another.status_code == 200
+    assert len(await stored(database)) == 1
+    assert len(await announced(database)) == 1

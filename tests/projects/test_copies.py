@@ -16,6 +16,8 @@ from services.projects.settings import ProjectsSettings
 from shared.actor import Actor
 from shared.contracts.event import EVERYONE, Event
 from shared.contracts.members import (
+    ClientRevoked,
+    ClientState,
     MemberChanged,
     MemberEvent,
     MemberReinstated,
@@ -32,7 +34,12 @@ from tests.projects.conftest import Cities, announced
 from tests.projects.scenes import NOON, ZONES, working
 from tests.web import environment
 
-MEMBERS, OFFICIALS = SUBSCRIPTIONS
+NEW_PROJECT = {
+    "reference": "quiet-nights",
+    "title": {"en": "Quiet nights"},
+    "summary": {"en": "What cities do against noise."},
+}
+COPIES = {subscription.event.entity: subscription for subscription in SUBSCRIPTIONS}
 
 
 def member_state(slug: str, version: int, status: MembershipStatus) -> MemberState:
@@ -64,7 +71,7 @@ def about(
 async def deliver(database: Database, event: Event[Any]) -> None:
     """Deliver as the broker does, which must be told that it is done."""
     broker = AsyncMock(spec=Client)
-    subscription = OFFICIALS if event.entity == "official" else MEMBERS
+    subscription = COPIES[event.entity]
     reply = f"$JS.ACK.{subscription.stream}.{subscription.durable}.1.1.1.0.0"
     message = Msg(broker, event.nats_subject, reply, event.wire_form())
     settings = ProjectsSettings(**environment(database))
@@ -116,6 +123,44 @@ async def test_an_official_is_known_without_name_and_address(
     assert copy.roles == ("coordinator", "contributor")
     assert copy.function == {"en": "Coordinator, Seoul"}
     assert {"name", "email"}.isdisjoint(KnownOfficial.__table__.columns.keys())
+
+
+async def test_a_revoked_client_can_do_nothing_with_the_tokens_it_holds(
+    database: Database, cities: Cities, sessions: Sessions
+) -> None:
+    scene = working()
+    scene.plan()
+    await scene.store(sessions)
+    here = f"/projects/{scene.project.id}"
+    revoked = ClientState(
+        id="tokyo-main",
+        version=2,
+        member="tokyo",
+        name="Main",
+        scopes=("projects:write",),
+        status="revoked",
+        created_at=NOON,
+        updated_at=NOON,
+    )
+
+    await deliver(
+        database, ClientRevoked.about(revoked, by=Actor.CLOCK, at=NOON, audience=["tokyo"])
+    )
+    answers = [
+        await cities.call("tokyo", "GET", here),
+        await cities.call("tokyo", "GET", "/projects"),
+        await cities.call("tokyo", "GET", f"{here}/milestones"),
+        await cities.call("tokyo", "GET", f"/milestones/{scene.milestones[0].id}"),
+        await cities.call("tokyo", "PATCH", here, {"title": {"en": "Air"}}),
+        await cities.call("tokyo", "POST", f"/milestones/{scene.milestones[0].id}/start"),
+        await cities.call("tokyo", "POST", "/projects", NEW_PROJECT),
+    ]
+    others = await cities.call("seoul", "GET", here)
+
+    assert [answer.status_code for answer in answers] == [401] * 7
+    assert {answer.json()["type"] for answer in answers} == {"/problems/unauthenticated"}
+    assert others.status_code == 200
+    assert await announced(sessions) == []
 
 
 async def test_a_suspended_member_is_refused_until_it_is_reinstated(

@@ -8,6 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.notifications.http.speaking import Speaking
 from services.notifications.model.concerns import Reason, SubjectKind
 from services.notifications.model.inbox_item import InboxItem, InboxItemNotFound
 from services.notifications.model.known import KnownProject, MemberNotActive, OfficialNotFound
@@ -34,7 +35,9 @@ from shared.http.problems import refusals
 from shared.http.transaction import Now, Route, Transaction
 from shared.refusals import Invalid
 
-router = APIRouter(prefix="/api/v1/inbox", tags=["inbox"], route_class=Route)
+router = APIRouter(
+    prefix="/api/v1/inbox", tags=["inbox"], route_class=Route, dependencies=[Speaking]
+)
 
 Sort = Literal["created", "-created", "updated", "-updated"]
 

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
+from services.notifications.http.speaking import Speaking
 from services.notifications.model.known import MemberNotActive
 from services.notifications.model.webhook_delivery import WebhookDelivery, WebhookDeliveryNotFound
 from services.notifications.model.webhook_endpoint import (
@@ -33,6 +34,7 @@ router = APIRouter(
     prefix="/api/v1/webhook-endpoints/{endpoint_id}/deliveries",
     tags=["webhook endpoints"],
     route_class=Route,
+    dependencies=[Speaking],
 )
 
 DeliveryState = Literal["pending", "delivered", "failed", "cancelled"]

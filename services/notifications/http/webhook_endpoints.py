@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.notifications.http.settings import CurrentSeals, CurrentSettings
+from services.notifications.http.speaking import Speaking
 from services.notifications.model.event_types import EventTypePattern, EventTypeUnknown
 from services.notifications.model.known import MemberNotActive
 from services.notifications.model.webhook_address import LENGTH_MAX, WebhookAddressNotAllowed
@@ -37,7 +38,10 @@ from shared.http.problems import refusals
 from shared.http.transaction import Now, Route, Transaction
 
 router = APIRouter(
-    prefix="/api/v1/webhook-endpoints", tags=["webhook endpoints"], route_class=Route
+    prefix="/api/v1/webhook-endpoints",
+    tags=["webhook endpoints"],
+    route_class=Route,
+    dependencies=[Speaking],
 )
 
 Sort = Literal["created", "-created", "updated", "-updated"]

@@ -5,12 +5,16 @@ from uuid import UUID
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.notifications.model.base import Base
-from shared.refusals import Forbidden, NotFound
+from shared.refusals import Forbidden, NotFound, Unauthenticated
 
 
 class MemberNotActive(Forbidden):
     code = "member-not-active"
     title = "The member does not take part in the network at present"
+
+
+class ClientRevoked(Unauthenticated):
+    """The access token is genuine, but the client that it was issued to may not act any more."""
 
 
 class OfficialNotFound(NotFound):
@@ -41,6 +45,17 @@ class KnownOfficial(Base, kw_only=True):
     function: Mapped[dict[str, str]]
     language: Mapped[str]
     roles: Mapped[tuple[str, ...]]
+    status: Mapped[str]
+
+
+class KnownClient(Base, kw_only=True):
+    """A machine of a member, with what decides whether its tokens are still good."""
+
+    __tablename__ = "known_client"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[int]
+    member: Mapped[str]
     status: Mapped[str]
 
 

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.notifications.model.base import Base
 from services.notifications.model.inbox_item import InboxItem
 from services.notifications.model.known import (
+    KnownClient,
     KnownMember,
     KnownOfficial,
     KnownParticipation,
@@ -20,6 +21,7 @@ from shared.database import as_json
 COPIES: Final[tuple[type[Base], ...]] = (
     KnownMember,
     KnownOfficial,
+    KnownClient,
     KnownProject,
     KnownParticipation,
 )

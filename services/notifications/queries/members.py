@@ -5,6 +5,8 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.notifications.model.known import (
+    ClientRevoked,
+    KnownClient,
     KnownMember,
     KnownOfficial,
     MemberNotActive,
@@ -27,6 +29,17 @@ async def ensure_active(session: AsyncSession, member: str) -> None:
     """
     if not await is_active(session, member):
         raise MemberNotActive(f"The member {member} is not active.")
+
+
+async def ensure_not_revoked(session: AsyncSession, actor: Actor) -> None:
+    """Refuse a client that its member has revoked, whatever access tokens it still holds.
+
+    Raises:
+        ClientRevoked: it has been.
+    """
+    client = await session.get(KnownClient, actor.client_id) if actor.client_id else None
+    if client is not None and client.status == "revoked":
+        raise ClientRevoked("The client that the access token was issued to has been revoked.")
 
 
 async def visible_official(session: AsyncSession, official_id: UUID, *, actor: Actor) -> UUID:

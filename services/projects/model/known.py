@@ -34,3 +34,14 @@ class KnownOfficial(Base, kw_only=True):
     function: Mapped[dict[str, str]]
     roles: Mapped[tuple[str, ...]]
     status: Mapped[str]
+
+
+class KnownClient(Base, kw_only=True):
+    """A machine of a member, with what decides whether its tokens are still good."""
+
+    __tablename__ = "known_client"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[int]
+    member: Mapped[str]
+    status: Mapped[str]

@@ -8,10 +8,14 @@ from zoneinfo import ZoneInfo
 
 from shared.actor import Actor
 from shared.contracts.projects import ParticipationRole, ParticipationStatus
-from shared.refusals import Forbidden
+from shared.refusals import Forbidden, Unauthenticated
 
 MAY_WRITE: Final = "projects:write"
 MAY_CONTRIBUTE: Final = "projects:contribute"
+
+
+class ClientRevoked(Unauthenticated):
+    """The access token is genuine, but the client that it was issued to may not act any more."""
 
 
 class MemberNotActive(Forbidden):

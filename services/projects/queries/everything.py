@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
-from services.projects.model.known import KnownMember, KnownOfficial
+from services.projects.model.known import KnownClient, KnownMember, KnownOfficial
 from services.projects.model.milestone import Milestone
 from services.projects.model.participation import Participation
 from services.projects.model.project import Project
@@ -37,6 +37,14 @@ class KnownOfficialState(State):
     status: str
 
 
+class KnownClientState(State):
+    """The service's copy of a client."""
+
+    id: str
+    member: str
+    status: str
+
+
 async def all_states(session: AsyncSession) -> dict[str, list[State]]:
     """Read the state of every entity and of every copy, each in the order of its key."""
     projects = await session.scalars(select(Project).order_by(Project.id))
@@ -46,10 +54,12 @@ async def all_states(session: AsyncSession) -> dict[str, list[State]]:
     )
     members = await session.scalars(select(KnownMember).order_by(KnownMember.slug))
     officials = await session.scalars(select(KnownOfficial).order_by(KnownOfficial.id))
+    clients = await session.scalars(select(KnownClient).order_by(KnownClient.id))
     return {
         "project": [project.state() for project in projects],
         "participation": [participation.state() for participation in participations],
         "milestone": [milestone.state() for milestone in milestones],
         "known_member": [KnownMemberState.model_validate(member) for member in members],
         "known_official": [KnownOfficialState.model_validate(official) for official in officials],
+        "known_client": [KnownClientState.model_validate(client) for client in clients],
     }

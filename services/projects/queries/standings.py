@@ -22,10 +22,10 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
-from services.projects.model.known import KnownMember
+from services.projects.model.known import KnownClient, KnownMember
 from services.projects.model.participation import HAS_A_PLACE, Participation
 from services.projects.model.project import Project
-from services.projects.model.standing import Place, Standing
+from services.projects.model.standing import ClientRevoked, Place, Standing
 from shared.actor import Actor
 
 # What every read asks is built once: building a statement costs more than sending it.
@@ -52,12 +52,18 @@ VISIBLE: Final = or_(
 )
 """Matches the projects that the actor may see."""
 
+MY_CLIENT: Final = (
+    select(KnownClient.status)
+    .where(KnownClient.id == bindparam("client", type_=Text()))
+    .scalar_subquery()
+)
+
 HOME: Final = (
-    select(func.jsonb_build_array(KnownMember.status, KnownMember.time_zone))
+    select(func.jsonb_build_array(KnownMember.status, KnownMember.time_zone, MY_CLIENT))
     .where(KnownMember.slug == ME)
     .scalar_subquery()
 )
-"""What the network says of the actor's member."""
+"""What the network says of the actor's member and client."""
 
 
 def places_in(project_id: BindParameter[UUID] | InstrumentedAttribute[UUID]) -> ScalarSelect[Any]:
@@ -81,12 +87,18 @@ _INSIDE: Final = select(HOME, places_in(PROJECT_ID))
 
 def parameters(actor: Actor, **others: Any) -> dict[str, Any]:
     """Values for the statements that are built of the parts above."""
-    return {"me": actor.member, **others}
+    return {"me": actor.member, "client": actor.client_id, **others}
 
 
 def standing_from(actor: Actor, home: Any, places: Any) -> Standing:
-    """Read the columns `HOME` and `PLACES`."""
-    status, time_zone = home or (None, None)
+    """Read the columns `HOME` and `PLACES`.
+
+    Raises:
+        ClientRevoked: the actor's access token is good no longer.
+    """
+    status, time_zone, client_status = home or (None, None, None)
+    if client_status == "revoked":
+        raise ClientRevoked("The client that the access token was issued to has been revoked.")
     found = {member: Place(role, answer) for member, (role, answer) in (places or {}).items()}
     return Standing(actor, status, time_zone, found)
 

@@ -65,6 +65,14 @@ def upgrade() -> None:
         postgresql_where=sa.text("NOT is_read"),
     )
     op.create_table(
+        "known_client",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("member", sa.Text(), nullable=False),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_known_client")),
+    )
+    op.create_table(
         "known_member",
         sa.Column("slug", sa.Text(), nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
@@ -363,6 +371,7 @@ def downgrade() -> None:
         "known_participation",
         "known_official",
         "known_member",
+        "known_client",
         "inbox_item",
     ):
         op.drop_table(table)

@@ -12,6 +12,14 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_table(
+        "known_client",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("member", sa.Text(), nullable=False),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_known_client")),
+    )
+    op.create_table(
         "known_member",
         sa.Column("slug", sa.Text(), nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
@@ -266,5 +274,6 @@ def downgrade() -> None:
         "project",
         "known_official",
         "known_member",
+        "known_client",
     ):
         op.drop_table(table)
