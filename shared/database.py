@@ -7,6 +7,7 @@ from uuid import UUID
 
 import asyncpg
 from pydantic import BaseModel
+from pydantic_core import from_json, to_json
 from sqlalchemy import BigInteger, DateTime, Dialect, Text, TypeDecorator
 from sqlalchemy import event as on
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
@@ -68,6 +69,9 @@ def connect(settings: Settings, *, application: str, pool_size: int | None = Non
         pool_timeout=settings.request_seconds / 2,
         pool_recycle=1800,
         hide_parameters=True,  # what people wrote must not stand in logs
+        # Several times faster than the standard library, and a list reads a hundred documents.
+        json_deserializer=from_json,
+        json_serializer=lambda value: to_json(value).decode(),
         connect_args={
             "timeout": settings.request_seconds / 2,
             "server_settings": {
