@@ -24,6 +24,15 @@ from shared.messaging.consumer import Copy, Subscription
 
 BATCH: Final = 500
 
+AGAIN: Final = """
+    WITH wanted AS (SELECT DISTINCT subject FROM event_log WHERE event_id = ANY(:ids))
+    SELECT event_id, subject, body FROM event_log
+    WHERE event_id = ANY(:ids) OR position IN (
+        SELECT max(position) FROM event_log JOIN wanted USING (subject) GROUP BY subject
+    )
+    ORDER BY position
+"""
+
 
 @dataclass
 class Gap:
@@ -265,17 +274,17 @@ async def publish_again(service: Service, events: Iterable[UUID], nats: Client) 
 
     The message id gets a suffix, because the broker would drop a copy of what it has seen within
     its window, also when it has lost it since. Consumers go by the id in the event.
+
+    The newest event of each subject follows again: a new read model begins with the last one of
+    each subject, which must not be an older one that we have published late.
+
+    Returns:
+        How many of `events` were published.
     """
     wanted = set(events)
     count = 0
     async with service.database() as (engine, _), engine.connect() as connection:
-        rows = await connection.execute(
-            text(
-                "SELECT event_id, subject, body FROM event_log"
-                " WHERE event_id = ANY(:ids) ORDER BY position"
-            ),
-            {"ids": sorted(wanted)},
-        )
+        rows = await connection.execute(text(AGAIN), {"ids": sorted(wanted)})
         for row in rows:
             await nats.jetstream(timeout=5).publish(
                 row.subject,
@@ -283,5 +292,5 @@ async def publish_again(service: Service, events: Iterable[UUID], nats: Client) 
                 stream=stream_of(service.name),
                 headers={Header.MSG_ID.value: f"{row.event_id}.{new_id().hex[-8:]}"},
             )
-            count += 1
+            count += row.event_id in wanted
     return count
