@@ -18,7 +18,7 @@ from shared.database import sessions_of
 from shared.messaging.broker import connected, stream_of
 from shared.messaging.tables import MessagingBase
 from shared.settings import Settings
-from tests.conftest import Database, empty
+from tests.conftest import Database
 from tests.servers import Servers, create_database
 from tests.shared.outages import OwnNats
 from tests.shared.things import Base, Place
@@ -39,7 +39,13 @@ async def things_database(servers: Servers) -> AsyncIterator[Database]:
 @pytest.fixture
 async def database(things_database: Database) -> AsyncIterator[Database]:
     yield things_database
-    await empty(things_database)
+    async with things_database.engine.begin() as connection:
+        await connection.exec_driver_sql(EMPTY)
+
+
+# Several times faster than TRUNCATE, for tables that hold a few rows.
+TABLES = [*MessagingBase.metadata.tables, *Base.metadata.tables]
+EMPTY = f"DO $$ BEGIN {' '.join(f'DELETE FROM {name};' for name in TABLES)} END $$"  # noqa: S608
 
 
 @pytest.fixture
@@ -55,8 +61,9 @@ def settings(database: Database, servers: Servers) -> Settings:
     )
 
 
-@pytest.fixture
-async def nats(settings: Settings) -> AsyncIterator[Client]:
+@pytest.fixture(scope="session")
+async def nats(servers: Servers) -> AsyncIterator[Client]:
+    settings = Settings(**environment(nats_url=servers.nats_url))
     async with connected(settings, name="tests") as client:
         yield client
 

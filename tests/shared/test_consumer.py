@@ -281,6 +281,16 @@ async def test_what_is_no_event_is_buried_at_once(place: Place, body: bytes) -> 
     assert letter.settled_at is None
 
 
+async def test_the_reason_says_what_is_wrong_and_repeats_nothing_of_it(place: Place) -> None:
+    body = place.event(id=ID).wire_form().replace(b'"version":', b'"version":"Ms Somebody","v":')
+
+    await place.consumer(place.reaction()).receive([message(place, body)])
+
+    [letter] = await place.dead_letters()
+    assert letter.reason.startswith("unreadable: data/state/version: ")
+    assert "Somebody" not in letter.reason
+
+
 def refusing(title: str) -> Callable[[AsyncSession, Sequence[ThingEvent]], Awaitable[None]]:
     async def react(session: AsyncSession, events: Sequence[ThingEvent]) -> None:
         await count(session, events)

@@ -38,7 +38,8 @@ def same(first: Response, second: Response) -> bool:
 
 
 async def test_a_success_is_answered_again_by_every_replica(place: Place) -> None:
-    async with client_of(place) as one, client_of(place) as other:
+    apps = things_application(place), things_application(place)
+    async with api(apps[0], "seoul") as one, api(apps[1], "seoul") as other:
         first, second, third = await post(one), await post(one), await post(other)
 
     assert first.status_code == 201

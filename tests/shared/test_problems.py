@@ -2,7 +2,7 @@
 
 import json
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 from fastapi import Request
@@ -91,7 +91,7 @@ async def test_an_unknown_address_is_a_problem(place: Place) -> None:
 
 @pytest.mark.parametrize(
     ("path", "allowed"),
-    [("/api/v1/things", "GET, POST"), (f"/api/v1/things/{uuid4()}", "GET, PATCH")],
+    [("/api/v1/things", "GET, POST"), (f"/api/v1/things/{UUID(int=7)}", "GET, PATCH")],
 )
 @pytest.mark.parametrize("method", ["DELETE", "PUT", "BREW"])
 async def test_an_unknown_method_is_told_all_known_ones(

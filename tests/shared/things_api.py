@@ -267,11 +267,23 @@ async def post_unchecked(body: dict[str, Any], session: Transaction) -> None:
 def things_application(place: Place) -> FastAPI:
     """The web application of a place, on its database and the keys of the tests."""
     app = web_application(place.publisher, "Things", place.settings, [router])
+    return at(app, place)
+
+
+def at(app: FastAPI, place: Place) -> FastAPI:
     app.state.place = place
     app.state.go_on = asyncio.Event()
     app.state.begun = 0
     return on(app, place.database)
 
 
+BUILT: dict[str, FastAPI] = {}
+"""By settings: the framework needs as long for an application as for dozens of requests."""
+
+
 def client_of(place: Place, member: str | None = "seoul") -> AsyncClient:
-    return api(things_application(place), member)
+    """A client of an application that other tests may have used before."""
+    known = place.settings.model_dump_json()
+    if known not in BUILT:
+        BUILT[known] = things_application(place)
+    return api(at(BUILT[known], place), member)
