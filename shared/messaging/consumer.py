@@ -28,7 +28,7 @@ from nats.errors import Error as NatsError
 from nats.js.api import ConsumerConfig
 from nats.js.errors import NotFoundError
 from pydantic import ValidationError
-from pydantic_core import to_json
+from pydantic_core import ErrorDetails, to_json
 from sqlalchemy import TextClause, select, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -142,8 +142,16 @@ def read(message: Msg, expected: type[E]) -> E:
     kind = CATALOGUE.get(".".join(("renkei", parts[2], *parts[4:]))) if len(parts) > 4 else None
     try:
         return (kind if kind and issubclass(kind, expected) else expected).received(message.data)
-    except (ValidationError, RecursionError) as error:
+    except ValidationError as error:
+        # Without what was read: it may name people, and the reason goes to logs as well.
+        wrong = error.errors(include_url=False, include_context=False, include_input=False)
+        raise Unreadable("; ".join(map(_said_of, wrong))) from None
+    except RecursionError as error:
         raise Unreadable(str(error)) from error
+
+
+def _said_of(wrong: ErrorDetails) -> str:
+    return f"{'/'.join(map(str, wrong['loc'])) or 'body'}: {wrong['msg']}"
 
 
 FETCH_SECONDS: Final = 5
