@@ -12,6 +12,11 @@ from services.members.model.client import (
     new_secret,
     secret_hash_of,
 )
+from services.members.model.speaker import SpeakerUnknown
+from services.members.queries.members import speaker_of
+from services.members.use_cases.register_client import register_client
+from shared.actor import Actor
+from shared.clock import utc_now
 from shared.messaging.tables import OutboxMessage, RememberedAnswer
 from tests.members.network import SECRETARIAT, Network, city, code_of
 
@@ -311,3 +316,26 @@ async def test_revoking_is_final_and_the_history_stays(network: Network) -> None
         assert (refused.status_code, code_of(refused)) == (409, "client-revoked")
     assert (await network.get(path, by="seoul"))["status"] == "revoked"
     assert (await network.happened())[-1] == "client.revoked"
+
+
+async def test_a_client_that_is_being_revoked_makes_no_other_client(network: Network) -> None:
+    await network.join()
+    stolen = await network.register(scopes=["members:read", "members:write"])
+    actor = Actor("seoul", client_id=stolen["id"], scopes=frozenset(stolen["scopes"]))
+    there = f"/seoul/clients/{stolen['id']}"
+
+    async with network.database.sessions() as session:
+        speaker = await speaker_of(session, actor)
+        await network.send("DELETE", there, by="seoul", version=1)
+        with pytest.raises(SpeakerUnknown):
+            await register_client(
+                session,
+                "seoul",
+                name="Another",
+                scopes=("members:write",),
+                speaker=speaker,
+                now=utc_now(),
+            )
+
+    clients = (await network.get("/seoul/clients", by="seoul"))["items"]
+    assert [(client["id"], client["status"]) for client in clients] == [(stolen["id"], "revoked")]

@@ -8,7 +8,7 @@ from services.members.model.client import Client, ensure_sees_clients_of
 from services.members.model.scopes import Scope
 from services.members.model.speaker import Speaker
 from services.members.queries.clients import client_of
-from services.members.queries.members import member_for_change
+from services.members.queries.members import member_for_change, speaker_of
 from shared.contracts.members import ClientChanged
 from shared.http.preconditions import ensure_version
 from shared.messaging.outbox import announce
@@ -31,6 +31,7 @@ async def change_client(
 
     Raises:
         MemberNotFound: there is no such member.
+        SpeakerUnknown: the speaker's client has just been revoked.
         ClientNotFound: the member has no such client, or shows it to others only.
         OnlyTheMemberItself: the speaker is the secretariat.
         MissingScope: the token does not cover it.
@@ -40,6 +41,8 @@ async def change_client(
         ScopeReserved: a scope is for the secretariat alone.
     """
     member = await member_for_change(session, slug)
+    # Once more: while this waited for its turn, the speaker's own client may have been revoked.
+    speaker = await speaker_of(session, speaker.actor)
     ensure_sees_clients_of(slug, speaker)
     client = await client_of(session, slug, client_id, for_change=True)
     member.ensure_governed_by(speaker)

@@ -15,7 +15,7 @@ from services.members.model.client import (
 )
 from services.members.model.scopes import Scope
 from services.members.model.speaker import Speaker
-from services.members.queries.members import member_for_change
+from services.members.queries.members import member_for_change, speaker_of
 from shared.contracts.members import ClientRegistered
 from shared.messaging.outbox import announce
 
@@ -41,6 +41,7 @@ async def register_client(
 
     Raises:
         MemberNotFound: there is no such member.
+        SpeakerUnknown: the speaker's client has just been revoked.
         ClientNotFound: the speaker sees no clients of this member.
         OnlyTheMemberItself: the secretariat, for a member that has had a client.
         MissingScope: the token does not cover it.
@@ -49,6 +50,8 @@ async def register_client(
         ScopeReserved: a scope is for the secretariat alone.
     """
     member = await member_for_change(session, slug)
+    # Once more: while this waited for its turn, the speaker's own client may have been revoked.
+    speaker = await speaker_of(session, speaker.actor)
     ensure_sees_clients_of(slug, speaker)
     member.ensure_may_register(speaker)
     ensure_may_give(scopes, member, speaker)
