@@ -447,3 +447,47 @@ async def test_a_revoked_client_can_do_nothing_with_the_tokens_it_holds(
     assert another.status_code == 200
     assert len(await stored(database)) == 1
     assert len(await announced(database)) == 1
+
+
+@pytest.mark.parametrize(
+    ("event_types", "missing"),
+    [
+        (["renkei.webhook_endpoint.*"], None),
+        (["renkei.milestone.*"], "projects:read"),
+        (["renkei.official.appointed.v1"], "members:read"),
+        (["renkei.webhook_endpoint.*", "*"], "members:read"),
+    ],
+)
+async def test_nobody_lets_others_hear_what_it_may_not_read(
+    app: FastAPI, database: Database, event_types: list[str], missing: str | None
+) -> None:
+    contractor = api(app, "seoul", "notifications:read notifications:write")
+
+    response = await contractor.post(PATH, json=WANTED | {"event_types": event_types})
+
+    assert response.status_code == (201 if missing is None else 403)
+    assert response.json().get("scope") == missing
+    assert len(await stored(database)) == (1 if missing is None else 0)
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ({"url": "https://elsewhere.example/"}, 403),
+        ({"event_types": ["*"]}, 403),
+        ({"event_types": ["renkei.webhook_endpoint.*"]}, 200),
+        ({"description": "Archive"}, 200),
+        ({"status": "paused"}, 200),
+    ],
+    ids=str,
+)
+async def test_nobody_redirects_what_it_may_not_read(
+    app: FastAPI, seoul: AsyncClient, database: Database, change: dict[str, Any], status: int
+) -> None:
+    address = (await made(seoul)).headers["Location"]
+    contractor = api(app, "seoul", "notifications:read notifications:write")
+
+    response = await contractor.patch(address, json=change, headers={"If-Match": '"1"'})
+
+    assert response.status_code == status
+    assert len(await announced(database)) == (2 if status == 200 else 1)

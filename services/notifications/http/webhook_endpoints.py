@@ -113,7 +113,10 @@ async def post_webhook_endpoint(
     settings: CurrentSettings,
     seals: CurrentSeals,
 ) -> NewWebhookEndpointOut:
-    """Let a system of your member hear of facts. The answer shows the secret, once."""
+    """Let a system of your member hear of facts that the caller may read itself.
+
+    The answer shows the secret, once.
+    """
     endpoint, secret = await create_webhook_endpoint(
         session,
         url=body.url,

@@ -1,5 +1,6 @@
 """Which events an endpoint wants: by exact type, by entity, or all."""
 
+from collections.abc import Iterable
 from typing import Annotated, Final
 
 from pydantic import StringConstraints
@@ -29,6 +30,18 @@ class EventTypeUnknown(Invalid):
 def patterns_that_match(event_type: str) -> tuple[str, ...]:
     """Every pattern that wants events of this type."""
     return (event_type, f"{'.'.join(event_type.split('.')[:2])}.*", ALL)
+
+
+def scopes_to_read(patterns: Iterable[str]) -> list[str]:
+    """Say what an access token must cover to read what events of these types tell."""
+    wanted = set(patterns)
+    return sorted(
+        {
+            f"{kind.publisher}:read"
+            for name, kind in CATALOGUE.items()
+            if wanted.intersection(patterns_that_match(name))
+        }
+    )
 
 
 def ensure_known(patterns: tuple[str, ...]) -> None:

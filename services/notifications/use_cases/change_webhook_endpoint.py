@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.notifications.model.event_types import ensure_known
+from services.notifications.model.event_types import ensure_known, scopes_to_read
 from services.notifications.model.webhook_address import ensure_allowed
 from services.notifications.model.webhook_endpoint import WebhookEndpoint
 from services.notifications.queries.members import ensure_active
@@ -31,7 +31,7 @@ async def change_webhook_endpoint(
 
     Raises:
         WebhookEndpointNotFound: there is none, or it is another member's.
-        MissingScope: the actor may not change endpoints.
+        MissingScope: the actor may not change endpoints, or not read what would be sent there.
         MemberNotActive: the actor's member does not take part at present.
         VersionStale: it has changed since the actor read it.
         WebhookAddressNotAllowed: no webhook may go to the new address.
@@ -39,6 +39,9 @@ async def change_webhook_endpoint(
     """
     endpoint = await visible_endpoint(session, endpoint_id, actor=actor, for_change=True)
     actor.ensure_may("notifications:write")
+    if wanted.keys() & {"url", "event_types"}:
+        for scope in scopes_to_read(wanted.get("event_types", endpoint.event_types)):
+            actor.ensure_may(scope)
     await ensure_active(session, actor.member)
     before = endpoint.state()
     ensure_version(expected, before)

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.notifications.model.event_types import ensure_known
+from services.notifications.model.event_types import ensure_known, scopes_to_read
 from services.notifications.model.webhook_address import ensure_allowed
 from services.notifications.model.webhook_endpoint import (
     ENDPOINTS_MAX,
@@ -41,13 +41,14 @@ async def create_webhook_endpoint(
         The endpoint, and its secret as the receiver needs it: `whsec_…`. It is shown only now.
 
     Raises:
-        MissingScope: the actor may not make endpoints.
+        MissingScope: the actor may not make endpoints, or not read what would be sent there.
         MemberNotActive: the actor's member does not take part at present.
         WebhookAddressNotAllowed: no webhook may go to `url`.
         EventTypeUnknown: one of `event_types` will never match.
         TooManyWebhookEndpoints: the member has as many as it can have.
     """
-    actor.ensure_may("notifications:write")
+    for scope in ("notifications:write", *scopes_to_read(event_types)):
+        actor.ensure_may(scope)
     await ensure_active(session, actor.member)
     ensure_known(event_types)
     url = ensure_allowed(url, allow_private=allow_private)
