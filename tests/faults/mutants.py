@@ -1,4 +1,4 @@
-"""Do the fault tests bite? `python -m tests.faults.mutants [NAME …]` breaks the platform on purpose.
+"""Do the fault tests bite? `python -m tests.faults.mutants [NAME …]` breaks a platform to see it.
 
 Each mutant is a copy of the source with one mistake that is easily made, and the test that must
 fail because of it. The same tests are run on an unharmed copy first. Exits with 0 if the tests pass

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 from uuid import UUID
 
@@ -11,7 +12,6 @@ from cloudevents.core.v1.event import CloudEvent
 from nats.errors import TimeoutError as NatsTimeout
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, Header
-from pydantic import ValidationError
 
 from shared.contracts.event import CATALOGUE, Event
 from shared.messaging.broker import stream_of
@@ -32,25 +32,25 @@ class Message:
     message_id: str
     body: bytes
 
-    def event(self) -> Event[Any]:
-        """Read it the way a stranger would: as a CloudEvent first, then as one of ours.
 
-        Raises:
-            ValueError: it is none, or says something else than its address.
-        """
-        found = JSONFormat().read(CloudEvent, self.body)
-        kind = CATALOGUE.get(found.get_type())
-        if kind is None:
-            raise ValueError(f"unknown type {found.get_type()}")
-        try:
-            event = kind.model_validate_json(self.body)
-        except ValidationError as error:
-            raise ValueError(str(error)) from error
-        if event.nats_subject != self.subject or kind.publisher != self.publisher:
-            raise ValueError(f"{event.nats_subject} was published on {self.subject}")
-        if event.source != f"/{self.publisher}" or event.timestamp != event.time:
-            raise ValueError(f"source {event.source}, {event.timestamp} at {event.time}")
-        return event
+@cache
+def event_of(message: Message) -> Event[Any]:
+    """Read a message the way a stranger would: as a CloudEvent first, then as one of ours.
+
+    Raises:
+        ValueError: it is none, or says something else than its address.
+    """
+    found = JSONFormat().read(CloudEvent, message.body)
+    kind = CATALOGUE.get(found.get_type())
+    if kind is None:
+        raise ValueError(f"unknown type {found.get_type()}")
+    # What is wrong with it is a ValueError too.
+    event = kind.model_validate_json(message.body)
+    if event.nats_subject != message.subject or kind.publisher != message.publisher:
+        raise ValueError(f"{event.nats_subject} was published on {message.subject}")
+    if event.source != f"/{message.publisher}" or event.timestamp != event.time:
+        raise ValueError(f"source {event.source}, {event.timestamp} at {event.time}")
+    return event
 
 
 async def read_stream(jetstream: JetStreamContext, publisher: str) -> list[Message]:
@@ -116,7 +116,7 @@ def history_of(messages: Iterable[Message]) -> tuple[History, list[str]]:
     events, complaints = [], []
     for message in messages:
         try:
-            events.append(message.event())
+            events.append(event_of(message))
         except ValueError as error:
             complaints.append(
                 f"{message.publisher} {message.sequence}: no event of ours: {error!s:.300}"

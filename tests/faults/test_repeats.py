@@ -1,5 +1,7 @@
 """Events that come again, in any order, change nothing; copies can be made anew from them."""
 
+from typing import Final
+
 import pytest
 from nats.js.api import Header
 
@@ -12,7 +14,7 @@ from tests.faults.stream import read_stream
 
 pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults")]
 
-NEWEST = 200
+NEWEST: Final = 100
 
 
 async def counted(network: Network) -> tuple[int, int, int]:
