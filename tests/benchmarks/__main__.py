@@ -37,11 +37,15 @@ def main() -> None:
     console = Console(soft_wrap=True)
     # That connections end when we end them is no news.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    others = machine.Others()
     found = uvloop.run(_measure(asked.names or list(BENCHMARKS), console, quick=asked.quick))
+    share = others.share()
     missed = [each for each in found if not each.holds]
     console.print(f"\n{len(found)} figures, {len(missed)} of them miss their target.")
+    console.print(f"Other programs took {share:.0%} of the processors meanwhile.")
     if not asked.names and not asked.quick:
-        report.write(REPOSITORY / "docs", found, machine.description(Path(tempfile.gettempdir())))
+        described = machine.description(Path(tempfile.gettempdir()), share)
+        report.write(REPOSITORY / "docs", found, described)
         console.print("Written: docs/benchmarks.md, .json, .svg")
 
 

@@ -17,15 +17,17 @@ PACKAGES = ("asyncpg", "fastapi", "granian", "nats-py", "pydantic", "sqlalchemy"
 _FLUSHES = 100
 
 
-def description(state: Path) -> dict[str, str]:
+def description(state: Path, others: float) -> dict[str, str]:
     """Name the machine, the versions and the settings that matter.
 
     Args:
         state: where the servers keep their data.
+        others: share of the processors that other programs took.
     """
     return {
         "processor": f"{os.cpu_count()} × {_processor()}",
         "memory": f"{psutil.virtual_memory().total / 2**30:.0f} GiB",
+        "other programs": f"took {others:.0%} of the processors meanwhile",
         "flush to disk": f"{flush_milliseconds(state):.2f} ms",
         "system": f"{platform.system()} {platform.release()}",
         "Python": f"{platform.python_version()} ({platform.python_implementation()})",
@@ -36,6 +38,28 @@ def description(state: Path) -> dict[str, str]:
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
         "revision": _revision(),
     }
+
+
+class Others:
+    """How much of the processors went to programs that were not ours, once all of ours have ended.
+
+    What the host of a virtual machine gave to other machines counts too.
+    """
+
+    def __init__(self) -> None:
+        self.began_at = time.monotonic()
+        self.began = _used_by_others()
+
+    def share(self) -> float:
+        used = _used_by_others() - self.began
+        return max(used, 0) / (time.monotonic() - self.began_at) / (os.cpu_count() or 1)
+
+
+def _used_by_others() -> float:
+    times = psutil.cpu_times()._asdict()
+    # Time for guests is counted in that of users already.
+    idle = sum(times.get(name, 0) for name in ("idle", "iowait", "guest", "guest_nice"))
+    return float(sum(times.values()) - idle - sum(os.times()[:4]))
 
 
 def flush_milliseconds(directory: Path) -> float:

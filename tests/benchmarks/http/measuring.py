@@ -17,6 +17,7 @@ import psutil
 from aiohttp import web
 
 from deploy.embedded.child import Child
+from deploy.embedded.console import last_lines
 from deploy.embedded.edge import Edge
 from deploy.embedded.layout import HOST
 from tests.benchmarks.findings import Finding, at_least, at_most, compared, percentile
@@ -157,7 +158,8 @@ class Platform:
             counted = json.loads(await _line(process))
         statuses: dict[str, int] = counted["statuses"]
         if not set(statuses) <= {"200", "201"}:
-            raise RuntimeError(f"not all of {targets[0].path} succeeded: {statuses}")
+            said = last_lines(self.servers.state / f"projects-{WEB_PLACE}.log", 20)
+            raise RuntimeError("\n".join((f"{targets[0].path} answered {statuses}:", *said)))
         milliseconds = used / sum(statuses.values()) * 1000
         return Answered(counted["rate"], counted["p50"], counted["p99"], milliseconds)
 

@@ -31,15 +31,20 @@ async def post(way: str, url: str, count: int) -> float:
     """
     async with AsyncExitStack() as stack:
         one = await (_raw if way == "raw" else _signed)(stack, url)
-        left = iter(range(count))
-
-        async def keep_posting() -> None:
-            for _ in left:
-                await one()
-
+        await _side_by_side(one, PARALLEL * 3)  # opens the connections
         began = time.perf_counter()
-        await asyncio.gather(*(keep_posting() for _ in range(PARALLEL)))
+        await _side_by_side(one, count)
         return count / (time.perf_counter() - began)
+
+
+async def _side_by_side(one: Callable[[], Awaitable[None]], count: int) -> None:
+    left = iter(range(count))
+
+    async def keep_going() -> None:
+        for _ in left:
+            await one()
+
+    await asyncio.gather(*(keep_going() for _ in range(PARALLEL)))
 
 
 async def _raw(stack: AsyncExitStack, url: str) -> Callable[[], Awaitable[None]]:
