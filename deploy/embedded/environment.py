@@ -40,9 +40,10 @@ class Environments:
             "LISTEN_PORT": str(port),
             "ISSUER": self.issuer,
             "JWKS_URL": self.jwks_url,
-            "MASTER_KEYS": self.secrets.master_keys,
             "LOG_FORMAT": "json",
         }
+        if service != "projects":  # which keeps no secrets
+            ours["MASTER_KEYS"] = self.secrets.master_keys
         if service == "notifications":
             # Cities' systems run on this machine too; elsewhere private addresses are refused.
             ours["WEBHOOK_ALLOW_PRIVATE"] = "true"

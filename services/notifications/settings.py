@@ -2,9 +2,10 @@
 
 from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode
 
+from shared.sealing import Seals
 from shared.settings import Seconds, Settings
 
 
@@ -15,6 +16,7 @@ def _split(value: Any) -> Any:
 class NotificationsSettings(Settings):
     """Settings of the notifications service."""
 
+    master_keys: SecretStr = Field(description="What the secrets of webhooks are sealed with.")
     webhook_allow_private: bool = Field(
         default=False, description="Send to private addresses and without TLS: only to develop."
     )
@@ -38,6 +40,12 @@ class NotificationsSettings(Settings):
     webhook_parallel_per_endpoint: Annotated[int, Field(ge=1)] = 4
     webhook_poll_seconds: Seconds = 1
     webhook_retention_days: Annotated[int, Field(ge=1)] = 30
+
+    @field_validator("master_keys")
+    @classmethod
+    def _can_seal(cls, keys: SecretStr) -> SecretStr:
+        Seals.read(keys.get_secret_value())
+        return keys
 
     @model_validator(mode="after")
     def _leases_outlast_attempts(self) -> Self:

@@ -27,6 +27,15 @@ def test_a_service_is_told_its_own_database_and_name(tmp_path: Path) -> None:
     assert "RENKEI_WEBHOOK_ALLOW_PRIVATE" not in told
 
 
+def test_who_keeps_no_secrets_is_not_told_the_keys(tmp_path: Path) -> None:
+    told = {
+        service: "RENKEI_MASTER_KEYS" in environments(tmp_path).of_service(service, port=1)
+        for service in ("members", "projects", "notifications")
+    }
+
+    assert told == {"members": True, "projects": False, "notifications": True}
+
+
 def test_the_callers_setting_wins_for_every_process(tmp_path: Path) -> None:
     all_of_them = environments(tmp_path, RENKEI_LOG_LEVEL="debug", RENKEI_LOG_FORMAT="console")
 

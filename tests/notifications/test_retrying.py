@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from pydantic import SecretStr
 
 from services.notifications.model.retrying import Answer, Schedule, Verdict, pause_asked_for
 from services.notifications.settings import NotificationsSettings
@@ -93,6 +94,12 @@ def test_the_schedule_is_a_list_with_commas() -> None:
     )
 
     assert settings.webhook_schedule_seconds == (0, 0.5, 60)
+
+
+@pytest.mark.parametrize("keys", ["", "k1:short"])
+def test_without_keys_the_service_does_not_start(keys: str) -> None:
+    with pytest.raises(ValueError, match="key"):
+        NotificationsSettings(**environment() | {"master_keys": SecretStr(keys)})
 
 
 def test_a_lease_must_outlast_an_attempt() -> None:
