@@ -15,6 +15,7 @@ nothing given up: the batch at hand waits.
 """
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -54,15 +55,16 @@ E = TypeVar("E", bound=Event[Any])
 
 
 @dataclass(frozen=True, slots=True)
-class Subscription(Generic[E]):
+class Subscription(ABC, Generic[E]):
     """Who (`durable`) does what about which events. Use `Copy` or `Reaction`."""
 
     durable: str
     event: type[E]
     once: bool = field(default=True, kw_only=True)
 
+    @abstractmethod
     async def apply(self, session: AsyncSession, events: Sequence[E]) -> None:
-        raise NotImplementedError
+        """Let the events take effect, in the caller's transaction."""
 
     @property
     def stream(self) -> str:
