@@ -5,6 +5,7 @@ Meanwhile they keep what they knew: an empty copy of the members would let nobod
 
 import asyncio
 from contextlib import suppress
+from typing import Any
 
 from nats.aio.client import Client
 from nats.js.errors import NotFoundError
@@ -37,7 +38,7 @@ async def replay(service: Service, nats: Client, *, quiet_seconds: float = 120) 
             helping = asyncio.create_task(consumer.run())
             try:
                 async with asyncio.timeout(quiet_seconds):
-                    await _until_quiet(copy, nats)
+                    await until_quiet(copy, nats)
             finally:
                 helping.cancel()
                 await asyncio.gather(helping, return_exceptions=True)
@@ -49,12 +50,19 @@ async def replay(service: Service, nats: Client, *, quiet_seconds: float = 120) 
     return counts
 
 
-async def _until_quiet(copy: Copy[object], nats: Client) -> None:  # type: ignore[type-var]
+async def until_quiet(copy: Copy[Any], nats: Client) -> None:
+    """Wait until a consumer has delivered all there is, and been answered.
+
+    One that is just being made seems to have nothing to do: it must have begun as well, unless
+    nothing was ever said.
+    """
+    jetstream = nats.jetstream(timeout=5)
     while True:
-        try:
-            info = await nats.jetstream(timeout=5).consumer_info(copy.stream, copy.durable)
-        except NotFoundError:
-            info = None
-        if info is not None and not info.num_pending and not info.num_ack_pending:
-            return
+        with suppress(NotFoundError):
+            said = await jetstream.stream_info(copy.stream, copy.event.nats_filter())
+            info = await jetstream.consumer_info(copy.stream, copy.durable)
+            has_begun = info.delivered is not None and info.delivered.consumer_seq > 0
+            is_done = not info.num_pending and not info.num_ack_pending
+            if is_done and (has_begun or not said.state.subjects):
+                return
         await asyncio.sleep(0.1)
