@@ -22,6 +22,7 @@ from nats.js.api import (
 )
 from nats.js.errors import NotFoundError
 
+from shared.messaging.patience import stop_if_cancelled
 from shared.settings import Settings
 from shared.telemetry import NATS_CONNECTED, NATS_RECONNECTS
 
@@ -122,7 +123,8 @@ async def connected(
                 reconnected_cb=reconnected,
                 error_cb=failed,
             )
-    except TimeoutError:
+        stop_if_cancelled()
+    except (TimeoutError, asyncio.CancelledError):
         await client.close()
         raise
     NATS_CONNECTED.set(1)

@@ -6,7 +6,7 @@ import pytest
 from nats.js.api import DeliverPolicy, DiscardPolicy, RetentionPolicy, StorageType
 from nats.js.errors import NotFoundError
 
-from shared.messaging.broker import ensure_stream, stream_created_at, stream_of
+from shared.messaging.broker import connected, ensure_stream, stream_created_at, stream_of
 from tests.shared.things import Place
 
 
@@ -48,3 +48,19 @@ async def test_a_read_model_begins_with_the_newest_facts_and_a_reaction_with_all
         assert config.max_deliver == -1
         assert config.max_ack_pending == place.settings.consumer_batch * 10
         assert config.filter_subjects == [f"evt.{place.publisher}.thing.*.*.v1"]
+
+
+async def test_a_cancellation_at_any_moment_ends_the_connecting(place: Place) -> None:
+    async def work() -> None:
+        async with connected(place.settings, name="cancelled"):
+            await asyncio.Event().wait()
+
+    endings = []
+    for turns in range(60):
+        working = asyncio.create_task(work())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        working.cancel()
+        endings += (await asyncio.wait({working}, timeout=5))[0]
+
+    assert [ending.cancelled() for ending in endings] == [True] * 60
