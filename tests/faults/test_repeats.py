@@ -27,7 +27,7 @@ async def counted(network: Network) -> tuple[int, int, int]:
 
 
 async def test_old_events_in_reverse_order_change_nothing(network: Network) -> None:
-    await network.load().run(seconds=2)
+    await network.load().run(seconds=4)
     await ensure_true(network)
     before, effects = await dumps_of(network), await counted(network)
 
@@ -43,7 +43,7 @@ async def test_old_events_in_reverse_order_change_nothing(network: Network) -> N
             again.append((stream_of(service), confirmation.seq))
     await network.until_quiet()
 
-    assert len(again) > NEWEST
+    assert len(again) >= NEWEST
     assert await dumps_of(network) == before
     assert await counted(network) == effects
     assert any("on the stream 2 times" in each for each in await complaints_about(network))
