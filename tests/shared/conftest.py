@@ -56,7 +56,6 @@ def settings(database: Database, servers: Servers) -> Settings:
         relay_poll_seconds=0.2,
         retry_seconds=0.05,
         retry_seconds_max=0.2,
-        publish_seconds=2,
         consumer_ack_seconds=2,
     )
 

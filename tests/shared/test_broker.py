@@ -55,7 +55,7 @@ async def test_a_cancellation_at_any_moment_ends_the_connecting(place: Place) ->
         async with connected(place.settings, name="cancelled"):
             await asyncio.Event().wait()
 
-    endings = []
+    endings: list[asyncio.Task[None]] = []
     for turns in range(60):
         working = asyncio.create_task(work())
         for _ in range(turns):

@@ -175,6 +175,20 @@ async def test_what_is_no_good_json_is_refused(speaker: Speaker, body: bytes) ->
 
 
 @pytest.mark.parametrize(
+    "value", [b"NaN", b"-Infinity", b'"\\ud800"', b"[" * 400 + b"]" * 400], ids=str
+)
+async def test_a_route_that_takes_any_json_is_given_good_json_only(
+    speaker: Speaker, value: bytes
+) -> None:
+    response = await speaker.says(b'{"any": ' + value + b"}", path="/api/v1/things/unchecked")
+
+    assert response.status_code == 422
+    assert response.json()["errors"] == [
+        {"location": response.json()["errors"][0]["location"], "detail": "JSON decode error"}
+    ]
+
+
+@pytest.mark.parametrize(
     "content_type",
     ["", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x",
      "application/xml", "application/json/x", ";", "\xff", "application", "text/json"],

@@ -82,8 +82,10 @@ async def test_facts_of_one_entity_keep_their_order_with_sixteen_writers(place: 
         assert found == list(range(2, len(found) + 2))
 
 
-@pytest.mark.parametrize("count", [1, 4, 5, 300])
-async def test_a_batch_of_any_size_arrives_in_order(place: Place, count: int) -> None:
+@pytest.mark.parametrize(("count", "batches"), [(1, 0), (4, 0), (5, 1), (300, 3)])
+async def test_a_batch_of_any_size_arrives_in_order_and_a_large_one_as_a_whole(
+    place: Place, count: int, batches: int
+) -> None:
     titles = [f"{number:03}" for number in range(count)]
     async with place.sessions.begin() as session:
         for title in titles:
@@ -93,6 +95,8 @@ async def test_a_batch_of_any_size_arrives_in_order(place: Place, count: int) ->
         await becomes(place.waiting_titles, [])
 
     assert await place.streamed_titles() == titles
+    found = {(message.headers or {}).get(Header.BATCH_ID) for message in await place.streamed()}
+    assert len(found - {None}) == batches
 
 
 async def test_large_events_travel_in_smaller_batches(place: Place) -> None:

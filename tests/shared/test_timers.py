@@ -30,8 +30,11 @@ async def test_two_replicas_that_look_at_once_act_once(place: Place) -> None:
     timer = Timer("overdue", overdue)
     first = asyncio.create_task(tick(timer, place.sessions))
     await eventually(lambda: is_locked(place))
-    second = await tick(timer, place.sessions)
-    meeting.set()
+    try:
+        async with asyncio.timeout(5):
+            second = await tick(timer, place.sessions)
+    finally:
+        meeting.set()
 
     assert (await first, second) == (True, False)
     assert await place.waiting_titles() == ["overdue"]
