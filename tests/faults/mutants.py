@@ -24,8 +24,9 @@ SECONDS_MAX: Final = 600
 
 @dataclass(frozen=True)
 class Edit:
-    """Exact text, and what comes in its place."""
+    """Exact text of a file, and what comes in its place."""
 
+    file: str
     old: str
     new: str
 
@@ -35,7 +36,6 @@ class Mutant:
     """A mistake, and the test that must fail because of it."""
 
     name: str
-    file: str
     edits: tuple[Edit, ...]
     caught_by: str
 
@@ -43,14 +43,15 @@ class Mutant:
 CONSUMER: Final = "shared/messaging/consumer.py"
 RELAY: Final = "shared/messaging/relay.py"
 OUTBOX: Final = "shared/messaging/outbox.py"
+OPENING: Final = "deploy/operations/opening.py"
 IDEMPOTENCY: Final = "shared/http/idempotency.py"
 
 MUTANTS: Final = (
     Mutant(
         "acknowledged-before-the-commit",
-        CONSUMER,
         (
             Edit(
+                CONSUMER,
                 """
         try:
             with EVENT_SECONDS""",
@@ -61,6 +62,7 @@ MUTANTS: Final = (
             with EVENT_SECONDS""",
             ),
             Edit(
+                CONSUMER,
                 """
             for delivery in deliveries:
                 await delivery.settle()
@@ -73,9 +75,9 @@ MUTANTS: Final = (
     ),
     Mutant(
         "committed-before-the-broker-confirmed",
-        RELAY,
         (
             Edit(
+                RELAY,
                 """
                 await self.publish(rows)
         OUTBOX_PUBLISHED""",
@@ -89,15 +91,16 @@ MUTANTS: Final = (
     ),
     Mutant(
         "announced-after-the-commit",
-        OUTBOX,
         (
             Edit(
+                OUTBOX,
                 """
     session.add(OutboxMessage(""",
                 """
     announce_later(session, OutboxMessage(""",
             ),
             Edit(
+                OUTBOX,
                 """
 def after_each_announcement(""",
                 """
@@ -116,15 +119,24 @@ def announce_later(session: AsyncSession, message: OutboxMessage) -> None:
 
 def after_each_announcement(""",
             ),
+            # A command that ends at once would lose its own events.
+            Edit(
+                OPENING,
+                """
+    facts = {""",
+                """
+    await __import__("asyncio").sleep(1)
+    facts = {""",
+            ),
         ),
         "test_worst_moments.py::test_a_web_process_killed_before_its_commit_has_done_nothing"
         "[outbox]",
     ),
     Mutant(
         "inbox-not-written",
-        CONSUMER,
         (
             Edit(
+                CONSUMER,
                 "await enter_inbox(session, subscription.durable, events)",
                 "{event.id for event in events}",
             ),
@@ -133,21 +145,19 @@ def after_each_announcement(""",
     ),
     Mutant(
         "old-states-overwrite-new-ones",
-        CONSUMER,
-        (Edit(" WHERE excluded.version > {name}.version", ""),),
+        (Edit(CONSUMER, " WHERE excluded.version > {name}.version", ""),),
         "test_repeats.py::test_old_events_in_reverse_order_change_nothing",
     ),
     Mutant(
         "lost-stream-not-refilled",
-        RELAY,
-        (Edit("refilled = await self.refill(connection)", "refilled = 0"),),
+        (Edit(RELAY, "refilled = await self.refill(connection)", "refilled = 0"),),
         "test_broker.py::test_a_broker_that_lost_its_disk_is_filled_again",
     ),
     Mutant(
         "given-up-in-silence",
-        CONSUMER,
         (
             Edit(
+                CONSUMER,
                 """
                 if not buried:
                     session.add(letter)
@@ -160,16 +170,16 @@ def after_each_announcement(""",
     ),
     Mutant(
         "two-relays-at-once",
-        RELAY,
-        (Edit("SELECT pg_try_advisory_lock(hashtext('renkei.relay'))", "SELECT true"),),
+        (Edit(RELAY, "SELECT pg_try_advisory_lock(hashtext('renkei.relay'))", "SELECT true"),),
         "test_replicas.py",
     ),
     Mutant(
         "answers-forgotten",
-        IDEMPOTENCY,
         (
             Edit(
-                "    session.add(\n        RememberedAnswer(", "    str(\n        RememberedAnswer("
+                IDEMPOTENCY,
+                "    session.add(\n        RememberedAnswer(",
+                "    str(\n        RememberedAnswer(",
             ),
         ),
         "test_kills.py::test_kills_lose_nothing_and_double_nothing[web-processes]",
@@ -208,13 +218,11 @@ def _caught(mutant: Mutant) -> str | None:
     """What the test said, if it failed; nothing if it passed or could not run."""
     with tempfile.TemporaryDirectory(prefix="renkei-mutant-") as place:
         copy = _copied(Path(place))
-        file = copy / mutant.file
-        source = file.read_text()
         for edit in mutant.edits:
+            source = (copy / edit.file).read_text()
             if source.count(edit.old) != 1:
-                sys.exit(f"{mutant.name}: {mutant.file} has changed; mend the mutant")
-            source = source.replace(edit.old, edit.new)
-        file.write_text(source)
+                sys.exit(f"{mutant.name}: {edit.file} has changed; mend the mutant")
+            (copy / edit.file).write_text(source.replace(edit.old, edit.new))
         finished = _run_tests(copy, [mutant.caught_by])
     verdict = finished.stdout.splitlines()[-1] if finished.stdout else finished.stderr
     if not re.search(r"\d+ failed", verdict) or re.search(r"\d+ error", verdict):

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from random import Random
 from typing import Final
@@ -11,6 +11,8 @@ from deploy.embedded.layout import SERVICES, WORKER_PARTS
 from tests.faults.network import Network
 
 POLL_SECONDS: Final = 0.02
+BACK_SECONDS: Final = 90.0
+"""For a machine that has much else to do; a free one needs two."""
 WEBS: Final = tuple(f"{service}-web" for service in SERVICES)
 WORKERS: Final = tuple(
     f"{service}-{part}" for service in SERVICES for part in WORKER_PARTS[service]
@@ -51,12 +53,26 @@ async def kill_at_random(
     random.shuffle(victims)
     for name in victims:
         await asyncio.sleep(random.uniform(0, 2 * seconds / len(victims)))
-        await until(_runs(network, name, other_than=killed.get(name)), what=f"a new {name}")
+        await until(
+            _runs(network, name, other_than=killed.get(name)),
+            seconds=BACK_SECONDS,
+            what=f"a new {name}",
+        )
         killed[name] = platform.kill(name)
-    for name, pid in killed.items():
-        await platform.wait_restarted(name, pid)
+    await until_back(network, killed)
     struck = {name: platform.restarts(name) - before for name, before in restarts.items()}
     assert struck == dict.fromkeys(names, times)
+
+
+async def until_back(network: Network, killed: Mapping[str, int]) -> None:
+    """Wait until each of these processes has a successor that answers.
+
+    Args:
+        network: where.
+        killed: process numbers by name.
+    """
+    for name, pid in killed.items():
+        await network.platform.wait_restarted(name, pid, seconds=BACK_SECONDS)
 
 
 def _runs(network: Network, name: str, *, other_than: int | None) -> Callable[[], Awaitable[bool]]:

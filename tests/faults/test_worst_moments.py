@@ -6,7 +6,7 @@ import pytest
 
 from tests.faults.invariants import ensure_true
 from tests.faults.network import Network
-from tests.faults.striking import until, until_held_up, writes_held_up
+from tests.faults.striking import until, until_back, until_held_up, writes_held_up
 
 pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults")]
 
@@ -35,7 +35,7 @@ async def test_a_web_process_killed_before_its_commit_has_done_nothing(
         seen = await network.fetch(
             "projects", "SELECT 1 FROM project WHERE reference=$1", reference
         )
-    await network.platform.wait_restarted("projects-web", killed)
+    await until_back(network, {"projects-web": killed})
     # The edge or the city has sent the same request again, with the same key.
     await writing
 
@@ -55,7 +55,7 @@ async def test_a_relay_killed_before_the_broker_has_confirmed_loses_nothing(
         await until(lambda: _sends(network), what="the relay sending")
         killed = network.platform.kill("projects-relay")
         waiting = await network.fetch("projects", "SELECT count(*) FROM outbox")
-        await network.platform.wait_restarted("projects-relay", killed)
+        await until_back(network, {"projects-relay": killed})
     finally:
         await network.platform.resume("nats")
 
@@ -97,8 +97,7 @@ async def test_consumers_killed_before_their_commit_take_everything_in_later(
             name: network.platform.kill(name)
             for name in ("notifications-consumers", "projects-consumers")
         }
-    for name, pid in killed.items():
-        await network.platform.wait_restarted(name, pid)
+    await until_back(network, killed)
 
     await ensure_true(network)
 
@@ -106,10 +105,10 @@ async def test_consumers_killed_before_their_commit_take_everything_in_later(
 async def test_what_the_broker_did_not_hear_to_be_done_is_not_done_twice(
     network: Network,
 ) -> None:
-    async with writes_held_up(network, "notifications", "inbox"):
+    async with writes_held_up(network, "notifications", "inbox_item"):
         there = await drafted(network, "done-and-not-heard")
         await network.cities[0].write("POST", f"{there}/proposal", key="heard", if_match=1)
-        await until_held_up(network, "notifications", "notifications-consumers", "inbox")
+        await until_held_up(network, "notifications", "notifications-consumers", "inbox_item")
         await network.platform.pause("nats")
     try:
         # It commits now, and nobody is there to hear of it.
