@@ -176,6 +176,8 @@ def written(place: Place, monkeypatch: pytest.MonkeyPatch) -> Iterator[io.String
     levels = {name: logging.getLogger(name).level for name in telemetry.NOISY}
     output = io.StringIO()
     monkeypatch.setattr("sys.stderr", output)
+    for flag in ("logThreads", "logProcesses", "logMultiprocessing"):
+        monkeypatch.setattr(logging, flag, getattr(logging, flag))
     configure_logging(
         place.settings.model_copy(update={"log_format": "json"}), process="things-web"
     )
