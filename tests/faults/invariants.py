@@ -17,7 +17,11 @@ from deploy.operations.dumping import canonical, dump
 from deploy.operations.reconciling import reconcile
 from services.notifications.model.concerns import Concern, concerns
 from shared.contracts.event import EVERYONE, Event
-from shared.contracts.projects import ParticipationEvent, ProjectEvent
+from shared.contracts.projects import (
+    MilestoneBecameOverdue,
+    ParticipationEvent,
+    ProjectEvent,
+)
 from tests.faults.city import ENTITIES, Journal
 from tests.faults.network import Network
 from tests.faults.receiver import Receiver
@@ -54,6 +58,7 @@ async def complaints_about(network: Network) -> list[str]:
     complaints += network.journal.surprises
     complaints += once_and_in_order(history)
     complaints += accepted_is_told(network.journal, history)
+    complaints += time_is_noted_once(history)
     complaints += owners_are_as_told(history, dumps)
     complaints += copies_are_as_owned(network, dumps)
     complaints += await logged_is_streamed(network, streams)
@@ -126,6 +131,19 @@ def _unexplained(journal: Journal, events: Iterable[Event[Any]]) -> list[str]:
         if perhaps[event.entity, str(event.actormember)] < 0:
             complaints.append(f"nobody did {event.type} {event.subject} {event.entityversion}")
     return complaints
+
+
+def time_is_noted_once(history: History) -> list[str]:
+    """Each missed deadline is noted once, by the clock and in nobody's name."""
+    overdue = [event for event in history.events if isinstance(event, MilestoneBecameOverdue)]
+    noted = Counter(
+        (event.subject, event.data.state.due_at.isoformat(), event.actor) for event in overdue
+    )
+    return [
+        f"milestone {missed} became overdue {times} times"
+        for missed, times in noted.items()
+        if times > 1 or missed[2] is not None
+    ]
 
 
 def owners_are_as_told(history: History, dumps: Dumps) -> list[str]:

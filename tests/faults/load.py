@@ -61,7 +61,7 @@ class Load:
     def __post_init__(self) -> None:
         self.random = Random(self.seed)
 
-    async def run(self, *, seconds: float, stories: int = 6, writes_max: int = 1500) -> None:
+    async def run(self, *, seconds: float, stories: int = 6, writes_max: int = 3000) -> None:
         """Tell stories side by side until the time or the number of writes is used up."""
         self._ends_at = time.monotonic() + seconds
         self._writes_max = self._writes + writes_max

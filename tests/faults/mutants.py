@@ -228,7 +228,7 @@ def _caught(mutant: Mutant) -> str | None:
     if not re.search(r"\d+ failed", verdict) or re.search(r"\d+ error", verdict):
         _say(f"{mutant.name}: {verdict}")
         return None
-    reasons = re.findall(r"^E +(?!AssertionError: *$)(.*)$", finished.stdout, re.MULTILINE)
+    reasons = re.findall(r"^E {7}(?!AssertionError: *$)(.*)$", finished.stdout, re.MULTILINE)
     return f"caught: {reasons[0][:200]}" if reasons else "caught"
 
 
