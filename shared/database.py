@@ -160,7 +160,8 @@ def is_outage(error: BaseException) -> bool:
         # After a migration a statement that was prepared before it fails once.
         gone_stale = isinstance(cause, asyncpg.InvalidCachedStatementError)
         return gone_stale or str(cause.sqlstate).startswith(OUTAGES)
-    return isinstance(cause, asyncpg.InterfaceError | OSError)
+    # The last is what a connection raises that ends in the middle of an operation.
+    return isinstance(cause, asyncpg.InterfaceError | OSError | asyncpg.InternalClientError)
 
 
 def as_json(value: Any) -> Any:

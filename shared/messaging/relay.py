@@ -88,6 +88,13 @@ MEASURE: Final = """
 """
 
 
+DATABASE_TROUBLE: Final = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # raised where a connection ends in the middle of an operation
+)
+
+
 class NotPublished(Exception):  # noqa: N818 -- named by what the caller meets
     """The broker did not confirm in time; it may have stored the messages all the same."""
 
@@ -127,7 +134,7 @@ class Relay:
                     RELAY_ACTIVE.set(0)
                     # Closing politely could wait for a server that is gone.
                     connection.terminate()
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except (OSError, TimeoutError, *DATABASE_TROUBLE) as error:
                 log.warning("relay.interrupted", error=repr(error))
             except (NatsError, NotPublished) as error:
                 OUTBOX_PUBLISH_FAILURES.labels(reason=type(error).__name__).inc()

@@ -127,6 +127,7 @@ def test_outages_are_told_from_faults_by_what_the_database_says(
         (ConnectionRefusedError(), True),
         (TimeoutError(), True),
         (asyncpg.InterfaceError("connection is closed"), True),
+        (asyncpg.InternalClientError("another operation is in progress"), True),
         (ValueError(), False),
         (RuntimeError(), False),
     ],

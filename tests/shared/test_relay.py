@@ -10,6 +10,7 @@ from unittest.mock import patch
 
 import asyncpg
 import pytest
+from nats.errors import NoRespondersError
 from nats.js.api import Header
 from sqlalchemy import func, select, text
 
@@ -133,6 +134,37 @@ async def test_a_batch_with_an_event_that_the_stream_has_is_sent_one_by_one(plac
         await becomes(place.waiting_titles, [])
 
     assert await place.streamed_titles() == ["d", "a", "b", "c", "e", "f", "g"]
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        ConnectionResetError(),
+        asyncpg.AdminShutdownError(),
+        asyncpg.InterfaceError("connection is closed"),
+        asyncpg.InternalClientError("another operation (2) is in progress"),
+        NoRespondersError(),
+        NotPublished(),
+    ],
+    ids=lambda trouble: type(trouble).__name__,
+)
+async def test_a_relay_goes_on_after_any_trouble_with_a_server(
+    place: Place, trouble: Exception
+) -> None:
+    troubles = [trouble, trouble]
+    publish = Relay.publish
+
+    async def publish_after_trouble(self: Relay, rows: Sequence[Any]) -> None:
+        if troubles:
+            raise troubles.pop()
+        await publish(self, rows)
+
+    await place.announce(place.event("Pier"))
+    with patch.object(Relay, "publish", publish_after_trouble):
+        async with running(place.relay().run()):
+            await becomes(place.waiting_titles, [])
+
+    assert await place.streamed_titles() == ["Pier"]
 
 
 @pytest.mark.parametrize("count", [1, 3, 20])
