@@ -28,16 +28,19 @@ class Gate:
 
     server_port: int
     port: int = 0
+    is_shut: bool = True
     _server: asyncio.Server | None = None
     _open: set[asyncio.StreamWriter] = field(default_factory=set)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def open(self) -> None:
+        self.is_shut = False
         self._server = await asyncio.start_server(self._pass, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def shut(self) -> None:
         assert self._server is not None
+        self.is_shut = True
         self._server.close()
         for writer in self._open:
             writer.transport.abort()

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from itertools import permutations
 from typing import Any
@@ -21,6 +21,7 @@ from shared.identifiers import new_id
 from shared.messaging.broker import ensure_stream, stream_of
 from shared.messaging.consumer import DatabaseAway, Delivery, Subscription
 from shared.messaging.outbox import announce
+from shared.messaging.patience import Patience, stop_if_cancelled
 from tests.servers import Servers
 from tests.shared.outages import Gate
 from tests.shared.things import KnownThing, Place, ThingEvent, ThingState, count
@@ -502,6 +503,46 @@ async def is_delivered(place: Place, subscription: Subscription[Any], sequence: 
     return found.delivered is not None and found.delivered.stream_seq >= sequence
 
 
+async def test_a_database_that_goes_away_within_a_batch_costs_no_effect(
+    streaming: Place, servers: Servers
+) -> None:
+    async with behind_a_gate(streaming, servers) as (place, gate):
+        is_first = True
+
+        async def break_down(session: AsyncSession, events: Sequence[ThingEvent]) -> None:
+            nonlocal is_first
+            if len(events) > 1:
+                raise ValueError("one by one, please")
+            await count(session, events)
+            if events[0].data.state.title == "b" and is_first:
+                is_first = False
+                await gate.shut()
+
+        events = [place.event(title) for title in "abc"]
+        messages = [message(place, event, attempt=8) for event in events]
+        consumer = place.consumer(place.reaction(break_down))
+        receiving = asyncio.create_task(
+            consumer._receive_patiently(messages, Patience(place.settings))
+        )
+        await eventually(lambda: is_told(messages[0]))
+        await eventually(lambda: is_shut(gate))
+        assert [told(delivered) for delivered in messages] == [[ACK], [], []]
+        await gate.open()
+        await receiving
+
+    assert [told(delivered) for delivered in messages] == [[ACK]] * 3
+    assert await streaming.tally() == {event.subject: 1 for event in events}
+    assert await streaming.dead_letters() == []
+
+
+async def is_told(delivered: Msg) -> bool:
+    return bool(told(delivered))
+
+
+async def is_shut(gate: Gate) -> bool:
+    return gate.is_shut
+
+
 async def test_what_cannot_be_read_waits_too_while_the_database_is_away(
     streaming: Place, servers: Servers
 ) -> None:
@@ -563,3 +604,18 @@ async def test_the_broker_never_gives_up_by_itself(streaming: Place) -> None:
 
     found = await place.jetstream.consumer_info(subscription.stream, subscription.durable)
     assert found.config.max_deliver == -1
+
+
+async def test_a_cancellation_that_a_library_swallowed_is_obeyed() -> None:
+    async def swallow_once_and_go_on() -> None:
+        while True:
+            stop_if_cancelled()
+            with suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+
+    task = asyncio.create_task(swallow_once_and_go_on())
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait({task}, timeout=5)
+
+    assert task.cancelled()

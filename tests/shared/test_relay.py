@@ -69,7 +69,8 @@ async def test_facts_of_one_entity_keep_their_order_with_sixteen_writers(place: 
                 announce(session, place.event(thing.title, thing.version, thing.id))
                 await session.flush()
                 if chance.random() < 0.1:
-                    await asyncio.sleep(0.005)  # held open, so that positions commit out of order
+                    # Held open, so that positions commit out of order.
+                    await session.execute(text("SELECT pg_sleep(0.005)"))
 
     async with running(place.with_settings(relay_batch=7).relay().run()):
         await asyncio.gather(*(write(number) for number in range(16)))
