@@ -141,7 +141,8 @@ def after_each_announcement(""",
                 "{event.id for event in events}",
             ),
         ),
-        "test_worst_moments.py::test_what_the_broker_did_not_hear_to_be_done_is_not_done_twice",
+        "test_worst_moments.py"
+        "::test_consumers_killed_before_they_could_acknowledge_do_nothing_twice",
     ),
     Mutant(
         "old-states-overwrite-new-ones",

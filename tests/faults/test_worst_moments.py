@@ -102,7 +102,7 @@ async def test_consumers_killed_before_their_commit_take_everything_in_later(
     await ensure_true(network)
 
 
-async def test_what_the_broker_did_not_hear_to_be_done_is_not_done_twice(
+async def test_consumers_killed_before_they_could_acknowledge_do_nothing_twice(
     network: Network,
 ) -> None:
     async with writes_held_up(network, "notifications", "inbox_item"):
@@ -111,10 +111,12 @@ async def test_what_the_broker_did_not_hear_to_be_done_is_not_done_twice(
         await until_held_up(network, "notifications", "notifications-consumers", "inbox_item")
         await network.platform.pause("nats")
     try:
-        # It commits now, and nobody is there to hear of it.
+        # They commit now, and nobody is there to hear of it.
         await until(lambda: _in_inbox(network), what="the commit")
+        killed = network.platform.kill("notifications-consumers")
     finally:
         await network.platform.resume("nats")
+    await until_back(network, {"notifications-consumers": killed})
 
     await ensure_true(network)
 
