@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import structlog
@@ -11,6 +11,7 @@ from alembic.config import Config
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
+from xdist.scheduler import LoadScopeScheduling
 
 from shared.database import Sessions, sessions_of
 from tests.servers import Servers, create_database, servers
@@ -19,6 +20,26 @@ if TYPE_CHECKING:
     from tests.faults.network import Network
 
 __all__ = ["servers"]
+
+WHOLE_PLATFORMS = (
+    "tests/faults/",
+    "tests/deploy/test_operations.py",
+    "tests/journeys/test_demo.py",
+)
+
+
+class OnePlatformAtATime(LoadScopeScheduling):  # type: ignore[misc]  # has no types
+    """Gives all tests that start whole platforms to one worker, and the others to whoever is free.
+
+    The groups of pytest-xdist would say the same, but pytest 9 no longer tells it of them.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "whole platforms" if nodeid.startswith(WHOLE_PLATFORMS) else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OnePlatformAtATime:
+    return OnePlatformAtATime(config, log)
 
 
 @dataclass(frozen=True)
@@ -104,7 +125,7 @@ async def empty(database: Database) -> None:
 async def network(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator["Network"]:
     """A whole platform with working cities, for the tests that hurt one or operate one.
 
-    Who uses it belongs to the xdist group `faults`, so that there is one of it.
+    Who uses it belongs to `WHOLE_PLATFORMS`, so that there is one of it.
     """
     from tests.faults.network import running_network  # noqa: PLC0415 -- slow, and few need it
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tests.faults.network import Network
 
 # One platform for all tests that operate or hurt one.
-pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("faults")]
+pytestmark = pytest.mark.journey
 
 HOST_FILE = REPOSITORY / "deploy" / "demo" / "host.json"
 

@@ -15,7 +15,7 @@ from tests.faults.load import side_by_side
 from tests.faults.network import Network
 from tests.faults.striking import WEBS, without
 
-pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults")]
+pytestmark = pytest.mark.faults
 
 AWAY_SECONDS: Final = float(os.environ.get("RENKEI_FAULT_SECONDS", "20"))
 

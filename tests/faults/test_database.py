@@ -13,7 +13,7 @@ from tests.faults.load import side_by_side
 from tests.faults.network import Network, status_of
 from tests.faults.striking import WEBS, WORKERS, without
 
-pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults")]
+pytestmark = pytest.mark.faults
 
 LONGEST_SECONDS: Final = 5
 PROJECT: Final = {"reference": "never", "title": {"en": "Never"}, "summary": {"en": "Begun."}}

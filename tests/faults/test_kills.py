@@ -10,7 +10,7 @@ from tests.faults.load import side_by_side
 from tests.faults.network import Network
 from tests.faults.striking import WEBS, WORKERS, kill_at_random
 
-pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults")]
+pytestmark = pytest.mark.faults
 
 
 @pytest.mark.parametrize(

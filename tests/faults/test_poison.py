@@ -11,7 +11,7 @@ from tests.faults.invariants import ensure_true
 from tests.faults.network import Network
 from tests.faults.striking import until
 
-pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults")]
+pytestmark = pytest.mark.faults
 
 RUBBISH: Final = (b"", b"no json", b'{"specversion": "1.0"}', b"[" * 100_000)
 

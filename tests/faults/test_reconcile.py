@@ -10,7 +10,7 @@ from tests.faults.invariants import ensure_true
 from tests.faults.network import Network
 from tests.faults.stream import Message, read_stream
 
-pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults")]
+pytestmark = pytest.mark.faults
 
 
 async def gaps(network: Network) -> tuple[int, list[dict[str, Any]]]:

@@ -12,7 +12,7 @@ from tests.faults.invariants import complaints_about, dumps_of, ensure_true
 from tests.faults.network import Network
 from tests.faults.stream import read_stream
 
-pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults")]
+pytestmark = pytest.mark.faults
 
 NEWEST: Final = 100
 

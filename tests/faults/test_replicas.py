@@ -14,7 +14,7 @@ from tests.faults.load import side_by_side
 from tests.faults.network import Network, running_network
 from tests.faults.striking import kill_at_random
 
-pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults")]
+pytestmark = pytest.mark.faults
 
 NUMBERS: Final = (1, 2)
 

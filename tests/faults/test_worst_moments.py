@@ -8,7 +8,7 @@ from tests.faults.invariants import ensure_true
 from tests.faults.network import Network
 from tests.faults.striking import until, until_back, until_held_up, writes_held_up
 
-pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults")]
+pytestmark = pytest.mark.faults
 
 
 async def drafted(network: Network, key: str) -> str:
