@@ -4,7 +4,10 @@ A run of everything in full length writes docs/benchmarks.*; every run prints wh
 """
 
 import argparse
+import asyncio
 import logging
+import signal
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -38,7 +41,10 @@ def main() -> None:
     # That connections end when we end them is no news.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     others = machine.Others()
-    found = uvloop.run(_measure(asked.names or list(BENCHMARKS), console, quick=asked.quick))
+    try:
+        found = uvloop.run(_measure(asked.names or list(BENCHMARKS), console, quick=asked.quick))
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        sys.exit(130)
     share = others.share()
     missed = [each for each in found if not each.holds]
     console.print(f"\n{len(found)} figures, {len(missed)} of them miss their target.")
@@ -72,6 +78,10 @@ async def _measure(names: list[str], console: Console, *, quick: bool) -> list[F
         TextColumn("{task.fields[now]}"),
         TimeElapsedColumn(),
     )
+    task = asyncio.current_task()
+    if task is not None:
+        # As with Ctrl-C: end the servers and remove their data.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     found: list[Finding] = []
     with Progress(*columns, console=console, transient=True) as progress:
         for name in names:

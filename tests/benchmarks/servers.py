@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -20,6 +21,7 @@ from deploy.embedded.layout import HOST, NATS_USERS, REPOSITORY, Ports, is_free,
 from deploy.embedded.nats import Nats
 from deploy.embedded.postgres import Postgres
 from deploy.embedded.probes import Probe, http_probe
+from deploy.embedded.unprivileged import die_with_parent
 from shared.database import PlainConnection, asyncpg_dsn
 from shared.settings import Settings
 from tests.web import ISSUER, MASTER_KEYS
@@ -123,6 +125,7 @@ class started:  # noqa: N801 -- reads like the function that it is used as
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
+                preexec_fn=die_with_parent(signal.SIGTERM),  # noqa: PLW1509
             )
         return self.process
 

@@ -66,7 +66,6 @@ async def _bootstrap(place: Place, run: Run) -> list[Finding]:
     await publish_atomically(place.client, events)
 
     async def ours() -> float:
-        await _empty_read_model(place)
         return entities / await copy(place, _copy(), entities)
 
     async def raw() -> float:
@@ -92,6 +91,7 @@ async def _bootstrap(place: Place, run: Run) -> list[Finding]:
 
 
 async def _empty_read_model(place: Place) -> None:
+    """Forget what was followed before: it would make every event an old one."""
     connection = await place.connect(READER)
     await connection.execute("TRUNCATE known_milestone")
     await connection.close()
@@ -115,6 +115,7 @@ async def copy(place: Place, subscription: Copy[MilestoneEvent], count: int) -> 
         Events a second.
     """
     settings = place.settings(READER)
+    await _empty_read_model(place)
     engine = connect(settings, application="benchmark", pool_size=2)
     async with connected(settings, name="benchmark") as client:
         consumer = WatchedConsumer(
@@ -143,6 +144,7 @@ async def copy_one_by_one(place: Place, count: int) -> float:
         Events a second.
     """
     settings = place.settings(READER)
+    await _empty_read_model(place)
     durable = f"limit-{uuid4().hex}"
     engine = connect(settings, application="benchmark", pool_size=2)
     sessions = sessions_of(engine)
