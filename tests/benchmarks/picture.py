@@ -8,8 +8,8 @@ from typing import Final
 from tests.benchmarks.findings import Finding
 
 ROW: Final = 22
-LEFT: Final = 420
-WIDTH: Final = 900
+LEFT: Final = 500
+WIDTH: Final = 980
 TITLE: Final = "<title>How many times better than asked</title>"
 LEAST, MOST = 0.25, 16.0
 """The axis is logarithmic; what lies beyond it is drawn at its end."""
@@ -32,9 +32,9 @@ def picture(found: Sequence[Finding]) -> str:
     for number, (finding, room) in enumerate(bars, start=1):
         y, end = number * ROW + 4, place(room)
         colour = "#2a7f62" if room >= 1 else "#c0392b"
-        lines.append(word(LEFT, y + 12, shortened(f"{finding.subject}: {finding.what}"), "end"))
+        lines.append(word(LEFT, y + 12, shortened(label(finding)), "end"))
         lines.append(box(min(zero, end), y, abs(end - zero) + 1, ROW - 7, colour))
-        lines.append(word(max(zero, end) + 5, y + 12, f"{room:.1f}", "start"))
+        lines.append(word(max(zero, end) + 5, y + 12, f"{room:.2f}", "start"))
     return "\n".join((*lines, "</svg>\n"))
 
 
@@ -52,5 +52,10 @@ def word(x: int, y: int, text: str, anchor: str) -> str:
     return f'<text x="{x}" y="{y}" text-anchor="{anchor}" fill="#222222">{escape(text)}</text>'
 
 
-def shortened(text: str, length: int = 64) -> str:
+def label(finding: Finding) -> str:
+    against = f" ÷ {finding.limit_is}" if finding.on_ratio else ""
+    return f"{finding.subject}: {finding.what}{against}"
+
+
+def shortened(text: str, length: int = 78) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"

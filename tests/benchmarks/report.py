@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from itertools import groupby
 from pathlib import Path
 
 from tests.benchmarks.findings import Finding
@@ -43,11 +42,12 @@ def write(directory: Path, found: Sequence[Finding], machine: Mapping[str, str])
 
 def document(found: Sequence[Finding], machine: Mapping[str, str]) -> str:
     parts = [INTRODUCTION]
-    for subject, group in groupby(found, key=lambda each: each.subject):
+    for subject in dict.fromkeys(each.subject for each in found):
         rows = [
             f"| {each.what} | {quantity(each.ours, each.unit)} | {_limit(each)}"
             f" | {_ratio(each)} | {_target(each)} | {_verdict(each)} |"
-            for each in group
+            for each in found
+            if each.subject == subject
         ]
         head = "| what | ours | limit | ratio | target | |\n| --- | --- | --- | --- | --- | --- |"
         parts.append("\n".join((f"## {subject}\n", head, *rows, "")))
@@ -68,7 +68,10 @@ def _limit(finding: Finding) -> str:
 
 
 def _ratio(finding: Finding, form: str = "{}") -> str:
-    return "" if finding.ratio is None else form.format(f"{finding.ratio:.2f}")
+    if finding.ratio is None:
+        return ""
+    digits = 1 if finding.ratio >= 10 else 2 if finding.ratio >= 0.1 else 3
+    return form.format(f"{finding.ratio:.{digits}f}")
 
 
 def _target(finding: Finding, form: str = "{}") -> str:

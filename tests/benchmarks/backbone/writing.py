@@ -37,7 +37,7 @@ async def measure(place: Place, run: Run) -> list[Finding]:
     engine = connect(settings, application="benchmark", pool_size=MANY)
     ids = await create_entities(place)
     writers = Writers(ids, sessions_of(engine))
-    seconds = 1.0 if run.quick else 2.0
+    seconds = 0.7 if run.quick else 2.0
 
     async with AsyncExitStack() as stack:
         connections = [await place.connect(PUBLISHER) for _ in range(MANY)]

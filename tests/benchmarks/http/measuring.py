@@ -110,7 +110,7 @@ class Platform:
     addresses: list[Address]
 
     async def measure(self, run: Run) -> list[Finding]:
-        seconds = 1.5 if run.quick else 3.0
+        seconds = 1.0 if run.quick else 3.0
         idle = sum(psutil.Process(pid).memory_info().rss for pid in self.pids) / 2**20
         edge = [(HOST, self.servers.ports.edge)]
         hello = [(HOST, self.servers.ports.service(HELLO_PLACE + n)) for n in range(WEB)]
