@@ -32,10 +32,10 @@ async def test_writes_go_on_while_the_broker_is_away(network: Network) -> None:
     await ensure_true(network)
     took_seconds = time.monotonic() - back_at
     attempts = [each for write in network.journal.writes[before:] for each in write.attempts]
-    assert len(attempts) > 10 * AWAY_SECONDS
+    assert len(attempts) > 2 * AWAY_SECONDS
     assert [each for each in attempts if is_failure(each)] == []
     assert readiness == [(200, "degraded", {"nats": "degraded", "database": "ok"})] * 3
-    assert waiting[0][0] > 100
+    assert waiting[0][0] > AWAY_SECONDS
     assert took_seconds < 30
 
 

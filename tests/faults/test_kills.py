@@ -35,4 +35,4 @@ async def test_kills_lose_nothing_and_double_nothing(
     )
 
     await ensure_true(network)
-    assert len(network.journal.of("accepted")) > accepted + 50
+    assert len(network.journal.of("accepted")) > accepted + 20
