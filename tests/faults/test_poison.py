@@ -1,11 +1,16 @@
 """Messages that cannot be handled: shown to people, settled by them, and in nobody's way."""
 
+import json
 from typing import Final
 from uuid import uuid4
 
 import pytest
+from nats.js.api import Header
 
+from deploy.catalogue import sample_of
 from deploy.operations.dead_letters import drop
+from shared.contracts.projects import ProjectDrafted
+from shared.identifiers import new_id
 from shared.messaging.broker import stream_of
 from tests.faults.invariants import ensure_true
 from tests.faults.network import Network
@@ -102,4 +107,34 @@ async def test_an_event_that_cannot_be_handled_waits_and_takes_effect_once(
     assert (retried.returncode, retried.stderr) == (0, "")
     assert again.returncode == 1
     assert again.stderr == f"NoSuchDeadLetter: No dead letter {number} waits.\n"
+    await ensure_true(network)
+
+
+async def test_an_event_that_no_database_can_hold_is_put_aside_too(network: Network) -> None:
+    project_id, event_id = uuid4(), new_id()
+    drafted = sample_of(ProjectDrafted)
+    state = drafted.data.state.model_copy(update={"id": project_id, "title": {"en": "a\0b"}})
+    event = drafted.model_copy(
+        update={
+            "id": event_id,
+            "subject": str(project_id),
+            "audience": ("nobody",),
+            "data": drafted.data.model_copy(update={"state": state}),
+        }
+    )
+
+    confirmation = await network.jetstream.publish(
+        event.nats_subject, event.wire_form(), headers={Header.MSG_ID.value: str(event_id)}
+    )
+    await network.until_quiet()
+
+    [(number, consumer, reason)] = await letters(network)
+    assert (consumer, reason.split(":")[0]) == ("notifications-projects", "DBAPIError")
+    compared = await network.renkei("reconcile", "--json")
+    gaps = [gap for report in json.loads(compared.stdout) for gap in report["gaps"]]
+    assert [(gap["what"], gap["events"]) for gap in gaps] == [
+        ("unknown to the service", [str(event_id)])
+    ]
+    await drop(network.service("notifications"), number)
+    await network.jetstream.delete_msg(stream_of("projects"), confirmation.seq)
     await ensure_true(network)
