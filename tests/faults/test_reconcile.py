@@ -13,9 +13,9 @@ from tests.faults.stream import Message, read_stream
 pytestmark = pytest.mark.faults
 
 
-async def gaps(network: Network) -> tuple[int, list[dict[str, Any]]]:
+async def gaps(network: Network, *arguments: str) -> tuple[int, list[dict[str, Any]]]:
     """Exit code and gaps of all services."""
-    found = await network.renkei("reconcile", "--json")
+    found = await network.renkei("reconcile", "--json", *arguments)
     return found.returncode, [gap for one in json.loads(found.stdout) for gap in one["gaps"]]
 
 
@@ -86,8 +86,7 @@ async def test_a_copy_that_fell_behind_is_named_and_brought_up_to_date(
         )
     last = await last_about(network, project_id)
 
-    looked = await gaps(network)
-    repaired = await network.renkei("reconcile", "--repair")
+    repaired = await gaps(network, "--repair")
     await network.until_quiet()
 
     gap = {
@@ -95,8 +94,7 @@ async def test_a_copy_that_fell_behind_is_named_and_brought_up_to_date(
         "what": "never took effect",
         "events": [last.message_id],
     }
-    assert looked == (1, [gap])
-    assert repaired.returncode == 1
+    assert repaired == (1, [gap])
     assert await gaps(network) == (0, [])
     # It is on the stream twice now, as was asked for.
     *_, second = await read_stream(network.jetstream, "projects")
@@ -118,8 +116,7 @@ async def test_an_event_that_an_inbox_never_heard_of_is_named_and_told(network: 
             "UPDATE inbox_item SET count = count - 1 WHERE subject_id::text = $1", project_id
         )
 
-    looked = await gaps(network)
-    repaired = await network.renkei("reconcile", "--repair")
+    repaired = await gaps(network, "--repair")
     await network.until_quiet()
 
     gap = {
@@ -127,8 +124,7 @@ async def test_an_event_that_an_inbox_never_heard_of_is_named_and_told(network: 
         "what": "never took effect",
         "events": [last.message_id],
     }
-    assert looked == (1, [gap])
-    assert repaired.returncode == 1
+    assert repaired == (1, [gap])
     *_, second = await read_stream(network.jetstream, "projects")
     await network.jetstream.delete_msg(stream_of("projects"), second.sequence)
     await ensure_true(network)
