@@ -1,5 +1,6 @@
 """Refusals: the platform understood the request and says no. Expected, never logged as errors."""
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 
@@ -22,6 +23,15 @@ class Refusal(Exception):  # noqa: N818 -- a refusal is an answer, not an error
         super().__init__(detail)
         self.detail = detail
         self.members = members or {}
+
+
+def permits(rule: Callable[..., None], *about: Any) -> bool:
+    """Tell whether a rule would let something pass: what guards it also says so in advance."""
+    try:
+        rule(*about)
+    except Refusal:
+        return False
+    return True
 
 
 class Unauthenticated(Refusal):

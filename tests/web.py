@@ -49,6 +49,7 @@ def on(app: FastAPI, database: Database) -> FastAPI:
         return {"keys": [KEY.as_dict(private=False)]}
 
     app.state.sessions = database.sessions
+    app.state.engine = database.engine
     app.state.reading_sessions = reading_sessions_of(database.engine)
     app.state.access_tokens = AccessTokens(
         JsonWebKeys(fetch_keys, lifetime_seconds=300),

@@ -74,6 +74,7 @@ def web_application(
             async def fetch_keys() -> Any:
                 return (await http.get(settings.jwks_url)).raise_for_status().json()
 
+            app.state.engine = engine
             app.state.sessions = sessions_of(engine)
             app.state.reading_sessions = reading_sessions_of(engine)
             app.state.access_tokens = AccessTokens(

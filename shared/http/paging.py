@@ -11,10 +11,11 @@ from typing import Annotated, Any, Final, Generic, TypeVar
 
 from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel
-from sqlalchemy import Row, Select, tuple_
+from sqlalchemy import BigInteger, ColumnElement, Select, bindparam, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
+from shared.reading import Question, Reading
 from shared.refusals import Invalid
 
 T = TypeVar("T")
@@ -56,38 +57,89 @@ class Paging:
         Raises:
             CursorUnknown: the cursor was not made by this list.
         """
-        rows, cursor = await self.fetch_rows(session, query, *keys, descending=descending)
-        return [row[0] for row in rows], cursor
-
-    async def fetch_rows(
-        self,
-        session: AsyncSession,
-        query: Select[Any],
-        *keys: InstrumentedAttribute[Any],
-        descending: bool = False,
-        parameters: Mapping[str, Any] | None = None,
-    ) -> tuple[Sequence[Row[Any]], str | None]:
-        """Do the same for a query of entities and what belongs to each of them.
-
-        A query that is built once and kept takes its values as `parameters`.
-
-        Returns:
-            The rows, whose first column is the entity that `keys` are of, and the cursor.
-
-        Raises:
-            CursorUnknown: the cursor was not made by this list.
-        """
         if self.cursor is not None:
             after = _decode(self.cursor, keys, descending)
             row = tuple_(*keys)
             query = query.where(row < after if descending else row > after)
         order = [key.desc() if descending else key.asc() for key in keys]
-        query = query.order_by(*order).limit(self.limit + 1)
-        found = list(await session.execute(query, parameters))
+        found = (await session.scalars(query.order_by(*order).limit(self.limit + 1))).all()
         if len(found) <= self.limit:
             return found, None
         found = found[: self.limit]
+        return found, _encode([getattr(found[-1], key.key) for key in keys], keys, descending)
+
+
+Keys = tuple[InstrumentedAttribute[Any], ...]
+
+
+class Listing:
+    """A list that can be filtered and sorted; each way to ask for it is compiled once.
+
+    Args:
+        statement: of entities and what belongs to each of them; the entity comes first.
+        filters: by name; each holds a `bindparam` of that name.
+        sorts: by name the columns to sort by, unique together; `-name` is the other way round.
+    """
+
+    def __init__(
+        self,
+        statement: Select[Any],
+        *,
+        filters: Mapping[str, ColumnElement[bool]],
+        sorts: Mapping[str, Keys],
+    ) -> None:
+        self._statement = statement
+        self._filters = filters
+        self._sorts = sorts
+        self._questions: dict[tuple[Any, ...], Question] = {}
+
+    async def read(
+        self,
+        reading: Reading,
+        paging: Paging,
+        *,
+        sort: str,
+        filters: Mapping[str, Any],
+        parameters: Mapping[str, Any],
+    ) -> tuple[list[Any], str | None]:
+        """Read the part that the client wants. A filter that is nothing filters nothing.
+
+        Returns:
+            The rows, and the cursor of the next part, if there is one.
+
+        Raises:
+            CursorUnknown: the cursor was not made by this list.
+        """
+        keys, descending = self._sorts[sort.removeprefix("-")], sort.startswith("-")
+        after = () if paging.cursor is None else _decode(paging.cursor, keys, descending)
+        given = {name: value for name, value in filters.items() if value is not None}
+        found = await reading.rows(
+            self._question(frozenset(given), sort, is_continued=bool(after)),
+            {
+                **parameters,
+                **given,
+                "limit": paging.limit + 1,
+                **{f"after_{key.key}": value for key, value in zip(keys, after, strict=False)},
+            },
+        )
+        if len(found) <= paging.limit:
+            return found, None
+        found = found[: paging.limit]
         return found, _encode([getattr(found[-1][0], key.key) for key in keys], keys, descending)
+
+    def _question(self, given: frozenset[str], sort: str, *, is_continued: bool) -> Question:
+        asked = (given, sort, is_continued)
+        if asked not in self._questions:
+            keys, descending = self._sorts[sort.removeprefix("-")], sort.startswith("-")
+            query = self._statement.where(*(self._filters[name] for name in sorted(given)))
+            if is_continued:
+                row = tuple_(*keys)
+                after = tuple_(*(bindparam(f"after_{key.key}", type_=key.type) for key in keys))
+                query = query.where(row < after if descending else row > after)
+            order = [key.desc() if descending else key.asc() for key in keys]
+            query = query.order_by(*order).limit(bindparam("limit", type_=BigInteger()))
+            self._questions[asked] = Question(query)
+        return self._questions[asked]
 
 
 CHECKSUM_BYTES: Final = 4

@@ -8,6 +8,8 @@ from asyncpg.exceptions import (
     DataError,
     ExclusionViolationError,
     ForeignKeyViolationError,
+    InterfaceError,
+    PostgresError,
     UniqueViolationError,
 )
 from fastapi import FastAPI, Request
@@ -162,8 +164,16 @@ def add_problem_handlers(app: FastAPI) -> None:
     async def answer_fault(request: Request, error: Exception) -> Response:
         return fault_answer(request, error)
 
-    for outage in (DBAPIError, PoolTimeout, StaleDataError, OSError, TimeoutError):
-        app.add_exception_handler(outage, answer_fault)
+    for fault in (
+        DBAPIError,
+        PoolTimeout,
+        PostgresError,
+        InterfaceError,
+        StaleDataError,
+        OSError,
+        TimeoutError,
+    ):
+        app.add_exception_handler(fault, answer_fault)
 
 
 def allowed_methods(request: Request) -> list[str]:
@@ -207,7 +217,7 @@ def _printable(value: object) -> str:
 def fault_answer(request: Request, error: Exception) -> Response:
     """Answer what we did not foresee: 422, 503 or 500, and nothing about our inside."""
     path = request.url.path
-    cause = error.orig.__cause__ if isinstance(error, DBAPIError) and error.orig else None
+    cause = error.orig.__cause__ if isinstance(error, DBAPIError) and error.orig else error
     if isinstance(error, StaleDataError) or isinstance(cause, MEANWHILE):
         return plain_problem(
             path,

@@ -6,6 +6,7 @@ answer of a request with an Idempotency-Key, strict reading of JSON and of the q
 
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -19,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.clock import utc_now
 from shared.http.idempotency import Remembering, Replay, is_remembered, remember
 from shared.http.problems import refusal_answer
+from shared.reading import Reading
 from shared.refusals import Refusal
 
 READING = frozenset({"GET", "HEAD"})
@@ -45,12 +47,10 @@ class Route(APIRoute):
         async def handle_in_transaction(request: Request) -> Response:
             request = StrictRequest(request.scope, request.receive)
             ensure_known_query(request, known)
-            state = request.app.state
             if request.method in READING:
-                async with state.reading_sessions() as session:
-                    request.state.session = session
+                async with AsyncExitStack() as request.state.until_answered:
                     return await handle(request)
-            async with state.sessions.begin() as session:
+            async with request.app.state.sessions.begin() as session:
                 request.state.session = session
                 request.state.remembering = None
                 try:
@@ -97,8 +97,23 @@ def ensure_known_query(request: Request, known: set[str]) -> None:
 
 async def transaction(request: Request) -> AsyncSession:
     """The session of this request; `Route` commits it when the route returns."""
+    if request.method in READING:
+        opened: AsyncSession = request.app.state.reading_sessions()
+        return await _until_answered(request).enter_async_context(opened)
     session: AsyncSession = request.state.session
     return session
+
+
+async def reading(request: Request) -> Reading:
+    """What a read that is asked often has in place of a session."""
+    found = Reading(request.app.state.engine)
+    _until_answered(request).push_async_callback(found.end)
+    return found
+
+
+def _until_answered(request: Request) -> AsyncExitStack:
+    stack: AsyncExitStack = request.state.until_answered
+    return stack
 
 
 async def now() -> datetime:
@@ -106,4 +121,5 @@ async def now() -> datetime:
 
 
 Transaction = Annotated[AsyncSession, Depends(transaction)]
+CurrentReading = Annotated[Reading, Depends(reading)]
 Now = Annotated[datetime, Depends(now)]

@@ -1,6 +1,5 @@
 """Root of the tables of this service."""
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -8,7 +7,6 @@ from sqlalchemy import MetaData
 from sqlalchemy.orm import DeclarativeBase, Mapped, MappedAsDataclass, declared_attr, mapped_column
 
 from shared.database import NAMING, TYPES
-from shared.refusals import Refusal
 
 
 class Base(MappedAsDataclass, DeclarativeBase, eq=False):
@@ -36,12 +34,3 @@ class Versioned(MappedAsDataclass, kw_only=True):
     def note_change(self, at: datetime) -> None:
         self.version += 1
         self.updated_at = at
-
-
-def is_allowed(rule: Callable[[], None]) -> bool:
-    """Tell whether a rule would let this pass, for `allowed_actions`."""
-    try:
-        rule()
-    except Refusal:
-        return False
-    return True

@@ -12,13 +12,13 @@ from typing import Final, get_args
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.members.model.base import Base, Versioned, is_allowed
+from services.members.model.base import Base, Versioned
 from services.members.model.member import Member
 from services.members.model.scopes import SECRETARIAT, Scope
 from services.members.model.speaker import Speaker
 from shared.contracts.members import ClientState, ClientStatus
 from shared.database import Strings
-from shared.refusals import Conflict, Forbidden, NotFound
+from shared.refusals import Conflict, Forbidden, NotFound, permits
 
 SECRET_PREFIX: Final = "rks_"  # noqa: S105 -- what every secret begins with
 SECRET_BYTES: Final = 32
@@ -122,12 +122,8 @@ class Client(Versioned, Base, kw_only=True):
 
     def allowed_actions(self, member: Member, speaker: Speaker) -> list[str]:
         """Name what this speaker may do with the client now."""
-
-        def change() -> None:
-            member.ensure_governed_by(speaker)
-            self.ensure_not_revoked()
-
-        return ["change", "revoke"] if is_allowed(change) else []
+        is_governed = permits(member.ensure_governed_by, speaker)
+        return ["change", "revoke"] if is_governed and permits(self.ensure_not_revoked) else []
 
 
 def ensure_sees_clients_of(member: str, speaker: Speaker) -> None:

@@ -9,11 +9,11 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.members.model.base import Base, Versioned, is_allowed
+from services.members.model.base import Base, Versioned
 from services.members.model.speaker import MemberNotActive, OnlyTheMemberItself, Speaker
 from shared.contracts.members import MemberKind, MembershipStatus, MemberState, Role
 from shared.identifiers import new_id
-from shared.refusals import Conflict, Invalid, NotFound
+from shared.refusals import Conflict, Invalid, NotFound, permits
 
 Side = Literal["member", "secretariat"]
 
@@ -291,15 +291,14 @@ class Member(Versioned, Base, kw_only=True):
         steps = [
             step.action
             for (status, towards), step in STEPS.items()
-            if status == self.status
-            and is_allowed(lambda towards=towards: self.ensure_step_open_to(towards, speaker))  # type: ignore[misc]
+            if status == self.status and permits(self.ensure_step_open_to, towards, speaker)
         ]
-        others = {
-            "change": lambda: self.ensure_may_change(speaker),
-            "appoint_official": lambda: self.ensure_may_appoint(speaker, ("administrator",)),
-            "register_client": lambda: self.ensure_may_register(speaker),
+        others: dict[str, tuple[Any, ...]] = {
+            "change": (self.ensure_may_change, speaker),
+            "appoint_official": (self.ensure_may_appoint, speaker, ("administrator",)),
+            "register_client": (self.ensure_may_register, speaker),
         }
-        return steps + [action for action, rule in others.items() if is_allowed(rule)]
+        return steps + [action for action, rule in others.items() if permits(*rule)]
 
     def today(self, at: datetime) -> date:
         """The calendar day where the member is."""

@@ -8,13 +8,13 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.members.model.base import Base, Versioned, is_allowed
+from services.members.model.base import Base, Versioned
 from services.members.model.member import Member
 from services.members.model.speaker import Speaker
 from shared.contracts.members import OfficialState, OfficialStatus, Role
 from shared.database import Strings
 from shared.identifiers import new_id
-from shared.refusals import Conflict, NotFound
+from shared.refusals import Conflict, NotFound, permits
 
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
 
@@ -102,20 +102,12 @@ class Official(Versioned, Base, kw_only=True):
         self, member: Member, speaker: Speaker, administrators: AbstractSet[UUID]
     ) -> list[str]:
         """Name what this speaker may do with the official now."""
-
-        def change() -> None:
-            member.ensure_governed_by(speaker)
-            self._ensure_not_erased()
-
-        def block() -> None:
-            change()
-            self.ensure_dispensable(administrators)
-
-        if not is_allowed(change):
+        if not (permits(member.ensure_governed_by, speaker) and permits(self._ensure_not_erased)):
             return []
         if self.status == "blocked":
             return ["change", "unblock"]
-        return ["change", "block"] if is_allowed(block) else ["change"]
+        is_dispensable = permits(self.ensure_dispensable, administrators)
+        return ["change", "block"] if is_dispensable else ["change"]
 
     def _ensure_not_erased(self) -> None:
         if self.status == "erased":

@@ -53,7 +53,7 @@ from shared.http.preconditions import (
     show_version,
 )
 from shared.http.problems import refusals
-from shared.http.transaction import Now, Route, Transaction
+from shared.http.transaction import CurrentReading, Now, Route, Transaction
 
 router = APIRouter(prefix="/api/v1", tags=["milestones"], route_class=Route)
 
@@ -119,14 +119,18 @@ def milestone_out(seen: MilestoneSeen) -> MilestoneOut:
     milestone, standing = seen
     state = milestone.state()
     contributions = [
-        ContributionOut(
-            **dict(shown), allowed_actions=milestone.allowed_actions_on(contribution, standing)
-        )
+        {
+            **vars(shown),
+            "allowed_actions": milestone.allowed_actions_on(contribution, standing),
+        }
         for shown, contribution in zip(state.contributions, milestone.contributions, strict=True)
     ]
-    return MilestoneOut(
-        **{**dict(state), "contributions": contributions},
-        allowed_actions=milestone.allowed_actions(standing),
+    return MilestoneOut.model_validate(
+        {
+            **vars(state),
+            "contributions": contributions,
+            "allowed_actions": milestone.allowed_actions(standing),
+        }
     )
 
 
@@ -174,7 +178,7 @@ async def get_project_milestones(
     project_id: UUID,
     request: Request,
     response: Response,
-    session: Transaction,
+    reading: CurrentReading,
     actor: Reader,
     paging: CurrentPaging,
     status: MilestoneStatus | None = None,
@@ -184,7 +188,7 @@ async def get_project_milestones(
 ) -> Page[MilestoneOut]:
     """List the milestones of a project with what is contributed to them."""
     found, cursor = await list_milestones_of_project(
-        session,
+        reading,
         paging,
         project_id,
         actor=actor,
@@ -200,7 +204,7 @@ async def get_project_milestones(
 async def get_milestones(
     request: Request,
     response: Response,
-    session: Transaction,
+    reading: CurrentReading,
     actor: Reader,
     paging: CurrentPaging,
     member: Annotated[
@@ -214,7 +218,7 @@ async def get_milestones(
 ) -> Page[MilestoneOut]:
     """List milestones of all projects that the caller may see."""
     found, cursor = await list_milestones(
-        session,
+        reading,
         paging,
         actor=actor,
         sort=sort,
@@ -229,10 +233,10 @@ async def get_milestones(
 
 @router.get("/milestones/{milestone_id}", responses=refusals(MissingScope, MilestoneNotFound))
 async def get_milestone(
-    milestone_id: UUID, response: Response, session: Transaction, actor: Reader
+    milestone_id: UUID, response: Response, reading: CurrentReading, actor: Reader
 ) -> MilestoneOut:
     """Read a milestone."""
-    return answer(response, await milestone_seen(session, milestone_id, actor=actor))
+    return answer(response, await milestone_seen(reading, milestone_id, actor=actor))
 
 
 @router.patch("/milestones/{milestone_id}", responses=refusals(*PLANNING))

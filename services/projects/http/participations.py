@@ -50,7 +50,7 @@ from shared.http.preconditions import (
     show_version,
 )
 from shared.http.problems import refusals
-from shared.http.transaction import Now, Route, Transaction
+from shared.http.transaction import CurrentReading, Now, Route, Transaction
 
 router = APIRouter(prefix="/api/v1", tags=["participations"], route_class=Route)
 
@@ -109,8 +109,9 @@ class ParticipationOut(ParticipationState):
 
 def participation_out(seen: ParticipationSeen) -> ParticipationOut:
     participation, standing = seen
-    return ParticipationOut(
-        **dict(participation.state()), allowed_actions=participation.allowed_actions(standing)
+    actions = participation.allowed_actions(standing)
+    return ParticipationOut.model_validate(
+        {**vars(participation.state()), "allowed_actions": actions}
     )
 
 
@@ -160,7 +161,7 @@ async def get_project_participations(
     project_id: UUID,
     request: Request,
     response: Response,
-    session: Transaction,
+    reading: CurrentReading,
     actor: Reader,
     paging: CurrentPaging,
     status: ParticipationStatus | None = None,
@@ -169,7 +170,7 @@ async def get_project_participations(
 ) -> Page[ParticipationOut]:
     """List who was invited to a project and what they answered. The lead has no line here."""
     found, cursor = await list_participations_of_project(
-        session,
+        reading,
         paging,
         project_id,
         actor=actor,
@@ -184,7 +185,7 @@ async def get_project_participations(
 async def get_participations(
     request: Request,
     response: Response,
-    session: Transaction,
+    reading: CurrentReading,
     actor: Reader,
     paging: CurrentPaging,
     member: Annotated[
@@ -202,7 +203,7 @@ async def get_participations(
     if member is None and project_id is None:
         member = actor.member
     found, cursor = await list_participations(
-        session,
+        reading,
         paging,
         actor=actor,
         sort=sort,
@@ -218,10 +219,10 @@ async def get_participations(
     "/participations/{participation_id}", responses=refusals(MissingScope, ParticipationNotFound)
 )
 async def get_participation(
-    participation_id: UUID, response: Response, session: Transaction, actor: Reader
+    participation_id: UUID, response: Response, reading: CurrentReading, actor: Reader
 ) -> ParticipationOut:
     """Read a participation."""
-    return answer(response, await participation_seen(session, participation_id, actor=actor))
+    return answer(response, await participation_seen(reading, participation_id, actor=actor))
 
 
 @router.post(

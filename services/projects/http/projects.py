@@ -47,7 +47,7 @@ from shared.http.preconditions import (
     show_version,
 )
 from shared.http.problems import refusals
-from shared.http.transaction import Now, Route, Transaction
+from shared.http.transaction import CurrentReading, Now, Route, Transaction
 
 router = APIRouter(prefix="/api/v1/projects", tags=["projects"], route_class=Route)
 
@@ -96,9 +96,8 @@ class ProjectOut(ProjectState):
 
 def project_out(seen: ProjectSeen) -> ProjectOut:
     project, standing, progress = seen
-    return ProjectOut(
-        **dict(project.state()), allowed_actions=project.allowed_actions(standing, progress)
-    )
+    actions = project.allowed_actions(standing, progress)
+    return ProjectOut.model_validate({**vars(project.state()), "allowed_actions": actions})
 
 
 def answer(response: Response, seen: ProjectSeen) -> ProjectOut:
@@ -128,7 +127,7 @@ async def post_project(
 async def get_projects(
     request: Request,
     response: Response,
-    session: Transaction,
+    reading: CurrentReading,
     actor: Reader,
     paging: CurrentPaging,
     status: ProjectStatus | None = None,
@@ -142,7 +141,7 @@ async def get_projects(
 ) -> Page[ProjectOut]:
     """List the projects that the caller may see."""
     found, cursor = await list_projects(
-        session,
+        reading,
         paging,
         actor=actor,
         sort=sort,
@@ -157,10 +156,10 @@ async def get_projects(
 
 @router.get("/{project_id}", responses=refusals(MissingScope, ProjectNotFound))
 async def get_project(
-    project_id: UUID, response: Response, session: Transaction, actor: Reader
+    project_id: UUID, response: Response, reading: CurrentReading, actor: Reader
 ) -> ProjectOut:
     """Read a project."""
-    return answer(response, await project_seen(session, project_id, actor=actor))
+    return answer(response, await project_seen(reading, project_id, actor=actor))
 
 
 @router.patch("/{project_id}", responses=refusals(*CHANGING, PeriodReversed))

@@ -1,8 +1,6 @@
 """A milestone: a result owed by a deadline, and what members contribute to it."""
 
-from collections.abc import Callable
 from datetime import date, datetime
-from functools import partial
 from typing import Final, TypedDict
 from uuid import UUID
 
@@ -13,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from services.projects.model.base import Base
 from services.projects.model.contribution import Contribution, ContributionNotFound
 from services.projects.model.deadline import end_of_day
-from services.projects.model.project import Project, permitted
+from services.projects.model.project import Project
 from services.projects.model.standing import (
     MAY_CONTRIBUTE,
     MAY_WRITE,
@@ -23,7 +21,7 @@ from services.projects.model.standing import (
 )
 from shared.contracts.projects import MilestoneState, MilestoneStatus
 from shared.identifiers import new_id
-from shared.refusals import Conflict, Forbidden, Invalid, NotFound
+from shared.refusals import Conflict, Forbidden, Invalid, NotFound, permits
 
 
 class MilestoneNotFound(NotFound):
@@ -482,28 +480,35 @@ class Milestone(Base, kw_only=True):
         """Name what the actor may do to the milestone now."""
         if self.status not in OPEN:
             return []
-        rules: dict[str, Callable[[], None]] = {}
-        if permitted(partial(self.project.ensure_led_by, by)):
-            touches_nobody = partial(self.ensure_touches_nobody_else, by.places)
-            rules["change"] = self.ensure_plannable
-            rules["reschedule"] = rules["cancel"] = touches_nobody
-        if permitted(partial(self.ensure_accountable, by)):
-            rules["start"] = self.ensure_can_be_started
-            rules["complete"] = self.ensure_can_be_completed
-        if permitted(partial(self.ensure_lead_or_accountable, by)):
-            rules["request_contribution"] = self.ensure_takes_contributions
-        return [action for action, rule in rules.items() if permitted(rule)]
+        offered: list[str] = []
+        if permits(self.project.ensure_led_by, by):
+            if permits(self.ensure_plannable):
+                offered.append("change")
+            if permits(self.ensure_touches_nobody_else, by.places):
+                offered += ["reschedule", "cancel"]
+        if permits(self.ensure_accountable, by):
+            if permits(self.ensure_can_be_started):
+                offered.append("start")
+            if permits(self.ensure_can_be_completed):
+                offered.append("complete")
+        if permits(self.ensure_lead_or_accountable, by) and permits(
+            self.ensure_takes_contributions
+        ):
+            offered.append("request_contribution")
+        return offered
 
     def allowed_actions_on(self, contribution: Contribution, by: Standing) -> list[str]:
         """Name what the actor may do to a contribution now."""
-        if contribution.status == "accepted" or not permitted(self.ensure_workable):
+        if contribution.status == "accepted" or not permits(self.ensure_workable):
             return []
-        rules: dict[str, Callable[[], None]] = {}
-        if permitted(partial(self.ensure_contributing, contribution, by)):
-            rules["deliver"] = contribution.ensure_can_be_delivered
-        if permitted(partial(self.ensure_accountable, by)):
-            rules["accept"] = rules["return"] = contribution.ensure_can_be_decided
-        return [action for action, rule in rules.items() if permitted(rule)]
+        offered: list[str] = []
+        if permits(self.ensure_contributing, contribution, by) and permits(
+            contribution.ensure_can_be_delivered
+        ):
+            offered.append("deliver")
+        if permits(self.ensure_accountable, by) and permits(contribution.ensure_can_be_decided):
+            offered += ["accept", "return"]
+        return offered
 
     def state(self) -> MilestoneState:
         return MilestoneState.model_validate(self)

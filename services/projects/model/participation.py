@@ -1,6 +1,5 @@
 """A member's place in a project: asked by the lead, answered by nobody but the member itself."""
 
-from collections.abc import Callable
 from datetime import date, datetime
 from typing import Final, Literal
 from uuid import UUID
@@ -10,11 +9,11 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from services.projects.model.base import Base
 from services.projects.model.known import KnownMember
-from services.projects.model.project import Project, permitted
+from services.projects.model.project import Project
 from services.projects.model.standing import MAY_WRITE, Place, Standing
 from shared.contracts.projects import ParticipationRole, ParticipationState, ParticipationStatus
 from shared.identifiers import new_id
-from shared.refusals import Conflict, Forbidden, Invalid, NotFound
+from shared.refusals import Conflict, Forbidden, Invalid, NotFound, permits
 
 
 class ParticipationNotFound(NotFound):
@@ -238,14 +237,14 @@ class Participation(Base, kw_only=True):
 
     def allowed_actions(self, by: Standing) -> list[str]:
         """Name what the actor may do to the participation now."""
-        if by.member != self.member or not permitted(lambda: by.ensure_may_write(MAY_WRITE)):
+        if by.member != self.member or not permits(by.ensure_may_write, MAY_WRITE):
             return []
-        rules: dict[str, Callable[[], None]] = {
+        rules = {
             "accept": self.ensure_can_be_answered,
             "decline": self.ensure_can_be_answered,
             "withdraw": self.ensure_can_be_withdrawn,
         }
-        return [action for action, rule in rules.items() if permitted(rule)]
+        return [action for action, rule in rules.items() if permits(rule)]
 
     def state(self) -> ParticipationState:
         return ParticipationState.model_validate(self)

@@ -1,9 +1,8 @@
 """A joint project: who leads it, who may see it, and how it goes through its life."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Final, TypedDict
+from typing import Any, Final, TypedDict
 from uuid import UUID
 
 from sqlalchemy import Index, Text
@@ -14,7 +13,7 @@ from services.projects.model.standing import MAY_WRITE, Places, Standing
 from shared.contracts.event import EVERYONE
 from shared.contracts.projects import ProjectState, ProjectStatus, Visibility
 from shared.identifiers import new_id
-from shared.refusals import Conflict, Forbidden, Invalid, NotFound, Refusal
+from shared.refusals import Conflict, Forbidden, Invalid, NotFound, permits
 
 
 class ProjectNotFound(NotFound):
@@ -366,20 +365,20 @@ class Project(Base, kw_only=True):
 
     def allowed_actions(self, by: Standing, progress: Progress) -> list[str]:
         """Name what the actor may do to the project now."""
-        if not permitted(lambda: self.ensure_led_by(by)):
+        if not permits(self.ensure_led_by, by):
             return []
-        rules: dict[str, Callable[[], None]] = {
-            "change": self.ensure_open,
-            "propose": self.ensure_can_be_proposed,
-            "invite": self.ensure_under_way,
-            "plan_milestone": self.ensure_under_way,
-            "activate": lambda: self.ensure_can_be_activated(by),
-            "suspend": self.ensure_active,
-            "resume": self.ensure_can_be_resumed,
-            "complete": lambda: self.ensure_can_be_completed(progress),
-            "cancel": self.ensure_open,
+        rules: dict[str, tuple[Any, ...]] = {
+            "change": (self.ensure_open,),
+            "propose": (self.ensure_can_be_proposed,),
+            "invite": (self.ensure_under_way,),
+            "plan_milestone": (self.ensure_under_way,),
+            "activate": (self.ensure_can_be_activated, by),
+            "suspend": (self.ensure_active,),
+            "resume": (self.ensure_can_be_resumed,),
+            "complete": (self.ensure_can_be_completed, progress),
+            "cancel": (self.ensure_open,),
         }
-        return [action for action, rule in rules.items() if permitted(rule)]
+        return [action for action, rule in rules.items() if permits(*rule)]
 
     def state(self) -> ProjectState:
         return ProjectState.model_validate(self)
@@ -407,12 +406,3 @@ def ensure_in_order(starts_on: date | None, ends_on: date | None) -> None:
     """
     if starts_on is not None and ends_on is not None and ends_on < starts_on:
         raise PeriodReversed(f"It would start on {starts_on} and end on {ends_on}.")
-
-
-def permitted(rule: Callable[[], None]) -> bool:
-    """Tell whether a rule would let an action pass."""
-    try:
-        rule()
-    except Refusal:
-        return False
-    return True

@@ -1,23 +1,26 @@
 """Every SELECT of milestones and their contributions."""
 
-from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
-from sqlalchemy import bindparam, exists, or_, select
+from sqlalchemy import ARRAY, Boolean, Text, Uuid, any_, bindparam, exists, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager, selectinload
+from sqlalchemy.orm.attributes import set_committed_value
 
 from services.projects.model.contribution import Contribution
 from services.projects.model.milestone import OPEN, Milestone, no_milestone
 from services.projects.model.project import ENDED, Project
 from services.projects.model.standing import Standing
 from services.projects.queries.projects import ensure_project_seen
-from services.projects.queries.sorting import MilestoneSort, keys_of
+from services.projects.queries.sorting import MilestoneSort, sorts_of
 from services.projects.queries.standings import (
     HOME,
+    INSTANT,
+    MEMBER,
     PLACES,
+    PROJECT_ID,
     VISIBLE,
     parameters,
     standing_from,
@@ -25,32 +28,34 @@ from services.projects.queries.standings import (
 )
 from shared.actor import Actor
 from shared.contracts.projects import MilestoneStatus
-from shared.http.paging import Paging
+from shared.http.paging import Listing, Paging
+from shared.reading import Question, Reading, Row
 
 MilestoneSeen = tuple[Milestone, Standing]
 
-_SEEN: Final = (
-    select(Milestone, HOME, PLACES)
-    .join(Milestone.project)
-    .options(contains_eager(Milestone.project), selectinload(Milestone.contributions))
-    .where(VISIBLE)
+_SEEN: Final = select(Milestone, HOME).join(Milestone.project).where(VISIBLE)
+_ONE_SEEN: Final = Question(_SEEN.where(Milestone.id == bindparam("milestone_id", type_=Uuid())))
+_PROJECTS: Final = Question(
+    select(Project, PLACES).where(Project.id == any_(bindparam("projects", type_=ARRAY(Uuid()))))
 )
-_ONE_SEEN: Final = _SEEN.where(Milestone.id == bindparam("milestone_id"))
+_CONTRIBUTIONS: Final = Question(
+    select(Contribution)
+    .where(Contribution.milestone_id == any_(bindparam("milestones", type_=ARRAY(Uuid()))))
+    .order_by(Contribution.id)
+)
 
 
-async def milestone_seen(
-    session: AsyncSession, milestone_id: UUID, *, actor: Actor
-) -> MilestoneSeen:
+async def milestone_seen(reading: Reading, milestone_id: UUID, *, actor: Actor) -> MilestoneSeen:
     """Load a milestone of a project that the actor may see.
 
     Raises:
         MilestoneNotFound: for the actor there is none.
     """
-    found = await session.execute(_ONE_SEEN, parameters(actor, milestone_id=milestone_id))
-    row = found.one_or_none()
-    if row is None:
+    found = await reading.rows(_ONE_SEEN, parameters(actor, milestone_id=milestone_id))
+    if not found:
         raise no_milestone(milestone_id)
-    return _read(actor, row)
+    [seen] = await _with_what_belongs(reading, found, actor=actor)
+    return seen
 
 
 async def milestone_for_change(
@@ -109,8 +114,27 @@ async def milestones_to_note_as_overdue(
     return [(milestone, standings[milestone.project_id]) for milestone in milestones]
 
 
+_LISTED: Final = Listing(
+    _SEEN,
+    filters={
+        "project_id": Milestone.project_id == PROJECT_ID,
+        "member": or_(
+            Milestone.accountable == MEMBER,
+            exists()
+            .where(Contribution.milestone_id == Milestone.id, Contribution.member == MEMBER)
+            .correlate(Milestone),
+        ),
+        "status": Milestone.status == bindparam("status", type_=Text()),
+        "due_before": Milestone.due_at < bindparam("due_before", type_=INSTANT),
+        "overdue": Milestone.is_overdue == bindparam("overdue", type_=Boolean()),
+        "updated_since": Milestone.updated_at >= bindparam("updated_since", type_=INSTANT),
+    },
+    sorts=sorts_of(Milestone),
+)
+
+
 async def list_milestones(
-    session: AsyncSession,
+    reading: Reading,
     paging: Paging,
     *,
     actor: Actor,
@@ -126,33 +150,22 @@ async def list_milestones(
 
     `member` is accountable or contributes; before `due_before` the deadline is over.
     """
-    query = _SEEN
-    if project_id is not None:
-        query = query.where(Milestone.project_id == project_id)
-    if member is not None:
-        contributes = (
-            exists()
-            .where(Contribution.milestone_id == Milestone.id, Contribution.member == member)
-            .correlate(Milestone)
-        )
-        query = query.where(or_(Milestone.accountable == member, contributes))
-    if status is not None:
-        query = query.where(Milestone.status == status)
-    if due_before is not None:
-        query = query.where(Milestone.due_at < due_before)
-    if overdue is not None:
-        query = query.where(Milestone.is_overdue.is_(overdue))
-    if updated_since is not None:
-        query = query.where(Milestone.updated_at >= updated_since)
-    keys, descending = keys_of(Milestone, sort)
-    rows, cursor = await paging.fetch_rows(
-        session, query, *keys, descending=descending, parameters=parameters(actor)
+    filters = {
+        "project_id": project_id,
+        "member": member,
+        "status": status,
+        "due_before": due_before,
+        "overdue": overdue,
+        "updated_since": updated_since,
+    }
+    rows, cursor = await _LISTED.read(
+        reading, paging, sort=sort, filters=filters, parameters=parameters(actor)
     )
-    return _read_all(actor, rows), cursor
+    return await _with_what_belongs(reading, rows, actor=actor), cursor
 
 
 async def list_milestones_of_project(
-    session: AsyncSession,
+    reading: Reading,
     paging: Paging,
     project_id: UUID,
     *,
@@ -168,7 +181,7 @@ async def list_milestones_of_project(
         ProjectNotFound: for the actor there is no such project.
     """
     found, cursor = await list_milestones(
-        session,
+        reading,
         paging,
         actor=actor,
         sort=sort,
@@ -178,14 +191,30 @@ async def list_milestones_of_project(
         updated_since=updated_since,
     )
     if not found:
-        await ensure_project_seen(session, project_id, actor=actor)
+        await ensure_project_seen(reading, project_id, actor=actor)
     return found, cursor
 
 
-def _read(actor: Actor, row: Sequence[Any]) -> MilestoneSeen:
-    milestone, home, places = row
-    return milestone, standing_from(actor, home, places)
-
-
-def _read_all(actor: Actor, rows: Sequence[Sequence[Any]]) -> list[MilestoneSeen]:
-    return [_read(actor, row) for row in rows]
+async def _with_what_belongs(
+    reading: Reading, rows: list[Row], *, actor: Actor
+) -> list[MilestoneSeen]:
+    """Give milestones their projects and contributions: one question each, however many."""
+    if not rows:
+        return []
+    milestones: dict[UUID, Milestone] = {milestone.id: milestone for milestone, _ in rows}
+    around = {
+        project.id: (project, standing_from(actor, rows[0][1], places))
+        for project, places in await reading.rows(
+            _PROJECTS, {"projects": list({each.project_id for each in milestones.values()})}
+        )
+    }
+    contributions: dict[UUID, list[Contribution]] = {each: [] for each in milestones}
+    for (contribution,) in await reading.rows(_CONTRIBUTIONS, {"milestones": list(milestones)}):
+        contributions[contribution.milestone_id].append(contribution)
+    seen = []
+    for milestone in milestones.values():
+        project, standing = around[milestone.project_id]
+        set_committed_value(milestone, "project", project)
+        set_committed_value(milestone, "contributions", contributions[milestone.id])
+        seen.append((milestone, standing))
+    return seen

@@ -1,21 +1,25 @@
 """Every SELECT of participations."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import Text, Uuid, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager
+from sqlalchemy.orm.attributes import set_committed_value
 
 from services.projects.model.participation import Participation, no_participation
+from services.projects.model.project import Project
 from services.projects.model.standing import Standing
 from services.projects.queries.projects import ensure_project_seen
-from services.projects.queries.sorting import Sort, keys_of
+from services.projects.queries.sorting import Sort, sorts_of
 from services.projects.queries.standings import (
     HOME,
+    INSTANT,
+    MEMBER,
     PLACES,
+    PROJECT_ID,
     VISIBLE,
     parameters,
     standing_from,
@@ -23,32 +27,31 @@ from services.projects.queries.standings import (
 )
 from shared.actor import Actor
 from shared.contracts.projects import ParticipationStatus
-from shared.http.paging import Paging
+from shared.http.paging import Listing, Paging
+from shared.reading import Question, Reading
 
 ParticipationSeen = tuple[Participation, Standing]
 
 _SEEN: Final = (
-    select(Participation, HOME, PLACES)
-    .join(Participation.project)
-    .options(contains_eager(Participation.project))
-    .where(VISIBLE)
+    select(Participation, Project, HOME, PLACES).join(Participation.project).where(VISIBLE)
 )
-_ONE_SEEN: Final = _SEEN.where(Participation.id == bindparam("participation_id"))
+_ONE_SEEN: Final = Question(
+    _SEEN.where(Participation.id == bindparam("participation_id", type_=Uuid()))
+)
 
 
 async def participation_seen(
-    session: AsyncSession, participation_id: UUID, *, actor: Actor
+    reading: Reading, participation_id: UUID, *, actor: Actor
 ) -> ParticipationSeen:
     """Load a participation in a project that the actor may see, in one statement.
 
     Raises:
         ParticipationNotFound: for the actor there is none.
     """
-    found = await session.execute(_ONE_SEEN, parameters(actor, participation_id=participation_id))
-    row = found.one_or_none()
-    if row is None:
+    found = await reading.rows(_ONE_SEEN, parameters(actor, participation_id=participation_id))
+    if not found:
         raise no_participation(participation_id)
-    return _read(actor, row)
+    return _read(actor, *found[0])
 
 
 async def participation_for_change(
@@ -74,8 +77,20 @@ async def participation_for_change(
     return participation, standing
 
 
+_LISTED: Final = Listing(
+    _SEEN,
+    filters={
+        "project_id": Participation.project_id == PROJECT_ID,
+        "member": Participation.member == MEMBER,
+        "status": Participation.status == bindparam("status", type_=Text()),
+        "updated_since": Participation.updated_at >= bindparam("updated_since", type_=INSTANT),
+    },
+    sorts=sorts_of(Participation),
+)
+
+
 async def list_participations(
-    session: AsyncSession,
+    reading: Reading,
     paging: Paging,
     *,
     actor: Actor,
@@ -86,24 +101,20 @@ async def list_participations(
     updated_since: datetime | None = None,
 ) -> tuple[list[ParticipationSeen], str | None]:
     """List participations in projects that the actor may see."""
-    query = _SEEN
-    if project_id is not None:
-        query = query.where(Participation.project_id == project_id)
-    if member is not None:
-        query = query.where(Participation.member == member)
-    if status is not None:
-        query = query.where(Participation.status == status)
-    if updated_since is not None:
-        query = query.where(Participation.updated_at >= updated_since)
-    keys, descending = keys_of(Participation, sort)
-    rows, cursor = await paging.fetch_rows(
-        session, query, *keys, descending=descending, parameters=parameters(actor)
+    filters = {
+        "project_id": project_id,
+        "member": member,
+        "status": status,
+        "updated_since": updated_since,
+    }
+    rows, cursor = await _LISTED.read(
+        reading, paging, sort=sort, filters=filters, parameters=parameters(actor)
     )
-    return _read_all(actor, rows), cursor
+    return [_read(actor, *row) for row in rows], cursor
 
 
 async def list_participations_of_project(
-    session: AsyncSession,
+    reading: Reading,
     paging: Paging,
     project_id: UUID,
     *,
@@ -118,7 +129,7 @@ async def list_participations_of_project(
         ProjectNotFound: for the actor there is no such project.
     """
     found, cursor = await list_participations(
-        session,
+        reading,
         paging,
         actor=actor,
         sort=sort,
@@ -127,14 +138,12 @@ async def list_participations_of_project(
         updated_since=updated_since,
     )
     if not found:
-        await ensure_project_seen(session, project_id, actor=actor)
+        await ensure_project_seen(reading, project_id, actor=actor)
     return found, cursor
 
 
-def _read(actor: Actor, row: Sequence[Any]) -> ParticipationSeen:
-    participation, home, places = row
+def _read(
+    actor: Actor, participation: Participation, project: Project, home: Any, places: Any
+) -> ParticipationSeen:
+    set_committed_value(participation, "project", project)
     return participation, standing_from(actor, home, places)
-
-
-def _read_all(actor: Actor, rows: Sequence[Sequence[Any]]) -> list[ParticipationSeen]:
-    return [_read(actor, row) for row in rows]

@@ -1,20 +1,33 @@
 """Every SELECT of projects."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import BindParameter, ScalarSelect, exists, func, or_, select
+from sqlalchemy import (
+    BindParameter,
+    ScalarSelect,
+    Text,
+    bindparam,
+    cast,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, array
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from services.projects.model.milestone import OPEN, Milestone
 from services.projects.model.project import Progress, Project, no_project
 from services.projects.model.standing import Standing
-from services.projects.queries.sorting import Sort, keys_of
+from services.projects.queries.sorting import Sort, sorts_of
 from services.projects.queries.standings import (
     HOME,
+    INSTANT,
+    MEMBER,
     PLACES,
     PROJECT_ID,
     VISIBLE,
@@ -25,7 +38,8 @@ from services.projects.queries.standings import (
 )
 from shared.actor import Actor
 from shared.contracts.projects import ProjectStatus
-from shared.http.paging import Paging
+from shared.http.paging import Listing, Paging
+from shared.reading import Question, Reading
 
 ProjectSeen = tuple[Project, Standing, Progress]
 """A project with what the rules about it must know."""
@@ -36,7 +50,7 @@ def progress_of(project_id: BindParameter[UUID] | InstrumentedAttribute[UUID]) -
     return (
         select(
             func.jsonb_build_array(
-                func.count().filter(Milestone.status.in_(sorted(OPEN))),
+                func.count().filter(Milestone.status.in_(map(literal, sorted(OPEN)))),
                 func.count().filter(Milestone.status == "completed"),
             )
         )
@@ -47,22 +61,21 @@ def progress_of(project_id: BindParameter[UUID] | InstrumentedAttribute[UUID]) -
 
 
 _SEEN: Final = select(Project, HOME, PLACES, progress_of(Project.id)).where(VISIBLE)
-_ONE_SEEN: Final = _SEEN.where(Project.id == PROJECT_ID)
-_IS_SEEN: Final = select(exists().where(Project.id == PROJECT_ID, VISIBLE))
+_ONE_SEEN: Final = Question(_SEEN.where(Project.id == PROJECT_ID))
+_IS_SEEN: Final = Question(select(exists().where(Project.id == PROJECT_ID, VISIBLE)))
 _AROUND: Final = select(HOME, places_in(PROJECT_ID), progress_of(PROJECT_ID))
 
 
-async def project_seen(session: AsyncSession, project_id: UUID, *, actor: Actor) -> ProjectSeen:
+async def project_seen(reading: Reading, project_id: UUID, *, actor: Actor) -> ProjectSeen:
     """Load a project that the actor may see, in one statement.
 
     Raises:
         ProjectNotFound: for the actor there is none.
     """
-    found = await session.execute(_ONE_SEEN, parameters(actor, project_id=project_id))
-    row = found.one_or_none()
-    if row is None:
+    found = await reading.rows(_ONE_SEEN, parameters(actor, project_id=project_id))
+    if not found:
         raise no_project(project_id)
-    return _read(actor, row)
+    return _read(actor, *found[0])
 
 
 async def project_for_change(
@@ -87,18 +100,34 @@ async def project_for_change(
     return project, standing, Progress(*progress)
 
 
-async def ensure_project_seen(session: AsyncSession, project_id: UUID, *, actor: Actor) -> None:
+async def ensure_project_seen(reading: Reading, project_id: UUID, *, actor: Actor) -> None:
     """Tell an empty list from a project that the actor may not see.
 
     Raises:
         ProjectNotFound: for the actor there is none.
     """
-    if not await session.scalar(_IS_SEEN, parameters(actor, project_id=project_id)):
+    [(is_seen,)] = await reading.rows(_IS_SEEN, parameters(actor, project_id=project_id))
+    if not is_seen:
         raise no_project(project_id)
 
 
+_LISTED: Final = Listing(
+    _SEEN,
+    filters={
+        "status": Project.status == bindparam("status", type_=Text()),
+        "member": or_(Project.lead == MEMBER, has_place(MEMBER)),
+        "lead": Project.lead == bindparam("lead", type_=Text()),
+        "objective": Project.objectives.contains(
+            cast(array([bindparam("objective", type_=Text())]), ARRAY(Text()))
+        ),
+        "updated_since": Project.updated_at >= bindparam("updated_since", type_=INSTANT),
+    },
+    sorts=sorts_of(Project),
+)
+
+
 async def list_projects(
-    session: AsyncSession,
+    reading: Reading,
     paging: Paging,
     *,
     actor: Actor,
@@ -110,28 +139,18 @@ async def list_projects(
     updated_since: datetime | None = None,
 ) -> tuple[list[ProjectSeen], str | None]:
     """List projects that the actor may see. `member` leads them, takes part or is invited."""
-    query = _SEEN
-    if status is not None:
-        query = query.where(Project.status == status)
-    if member is not None:
-        query = query.where(or_(Project.lead == member, has_place(member)))
-    if lead is not None:
-        query = query.where(Project.lead == lead)
-    if objective is not None:
-        query = query.where(Project.objectives.contains([objective]))
-    if updated_since is not None:
-        query = query.where(Project.updated_at >= updated_since)
-    keys, descending = keys_of(Project, sort)
-    rows, cursor = await paging.fetch_rows(
-        session, query, *keys, descending=descending, parameters=parameters(actor)
+    filters = {
+        "status": status,
+        "member": member,
+        "lead": lead,
+        "objective": objective,
+        "updated_since": updated_since,
+    }
+    rows, cursor = await _LISTED.read(
+        reading, paging, sort=sort, filters=filters, parameters=parameters(actor)
     )
-    return _read_all(actor, rows), cursor
+    return [_read(actor, *row) for row in rows], cursor
 
 
-def _read(actor: Actor, row: Sequence[Any]) -> ProjectSeen:
-    project, home, places, progress = row
+def _read(actor: Actor, project: Project, home: Any, places: Any, progress: Any) -> ProjectSeen:
     return project, standing_from(actor, home, places), Progress(*progress)
-
-
-def _read_all(actor: Actor, rows: Sequence[Sequence[Any]]) -> list[ProjectSeen]:
-    return [_read(actor, row) for row in rows]

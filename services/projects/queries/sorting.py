@@ -1,24 +1,22 @@
 """In which order lists come."""
 
-from typing import Any, Literal
-
-from sqlalchemy.orm import InstrumentedAttribute
+from typing import Literal
 
 from services.projects.model.milestone import Milestone
 from services.projects.model.participation import Participation
 from services.projects.model.project import Project
+from shared.http.paging import Keys
 
 Sort = Literal["created", "-created", "updated", "-updated"]
 MilestoneSort = Literal["created", "-created", "updated", "-updated", "due", "-due"]
 
-Keys = tuple[InstrumentedAttribute[Any], InstrumentedAttribute[Any]]
 
-
-def keys_of(
-    entity: type[Project] | type[Participation] | type[Milestone], sort: MilestoneSort
-) -> tuple[Keys, bool]:
-    """The columns to sort by, unique together, and whether the newest comes first."""
-    by: dict[str, Any] = {"created": entity.created_at, "updated": entity.updated_at}
+def sorts_of(entity: type[Project] | type[Participation] | type[Milestone]) -> dict[str, Keys]:
+    """The columns to sort by, unique together."""
+    sorts: dict[str, Keys] = {
+        "created": (entity.created_at, entity.id),
+        "updated": (entity.updated_at, entity.id),
+    }
     if entity is Milestone:
-        by["due"] = Milestone.due_at
-    return (by[sort.removeprefix("-")], entity.id), sort.startswith("-")
+        sorts["due"] = (Milestone.due_at, Milestone.id)
+    return sorts

@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import (
     BindParameter,
     ColumnElement,
+    DateTime,
     ScalarSelect,
     Text,
     Uuid,
@@ -16,6 +17,7 @@ from sqlalchemy import (
     bindparam,
     exists,
     func,
+    literal,
     or_,
     select,
 )
@@ -32,7 +34,12 @@ from shared.actor import Actor
 ME: Final = bindparam("me", type_=Text())
 """The actor's member; see `parameters`."""
 
-HAS_A_PLACE_NOW: Final = Participation.status.in_(sorted(HAS_A_PLACE))
+MEMBER: Final = bindparam("member", type_=Text())
+"""The member that a list is about."""
+
+INSTANT: Final = DateTime(timezone=True)
+
+HAS_A_PLACE_NOW: Final = Participation.status.in_(map(literal, sorted(HAS_A_PLACE)))
 
 
 def has_place(member: str | BindParameter[str]) -> ColumnElement[bool]:
