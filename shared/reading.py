@@ -13,7 +13,8 @@ from typing import Any, Final
 from pydantic_core import from_json
 from sqlalchemy import PoolProxiedConnection, Select, inspect
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import manager_of_class
 from sqlalchemy.util import greenlet_spawn
 
@@ -48,12 +49,23 @@ class Question:
             list(zip(slices, (read for _, read in parts), strict=True)),
         )
 
-    async def answers(self, connection: Any, parameters: Mapping[str, Any]) -> list[Row]:
+    async def asked(self, connection: Any, parameters: Mapping[str, Any]) -> list[Row]:
         """Ask on a connection of asyncpg."""
         text, names, parts = self._prepared
         values = [parameters.get(name, default) for name, default in names]
         records = await connection.fetch(text, *values)
         return [tuple([read(record[place]) for place, read in parts]) for record in records]
+
+    async def asked_in(self, session: AsyncSession, parameters: Mapping[str, Any]) -> list[Row]:
+        """Ask in the transaction of a session, which does not get to know the entities."""
+        text, names, parts = self._prepared
+        values = tuple([parameters.get(name, default) for name, default in names])
+
+        def ask(session: Session) -> list[Row]:
+            found = session.connection().exec_driver_sql(text, values).fetchall()
+            return [tuple([read(row[place]) for place, read in parts]) for row in found]
+
+        return await session.run_sync(ask)
 
 
 def _part(described: Mapping[str, Any]) -> tuple[list[Any], Read]:
@@ -101,7 +113,7 @@ class Reading:
         """Ask a question; each row has its entities and values in their order."""
         if self._held is None:
             self._held = await greenlet_spawn(self._pool.connect)
-        return await question.answers(self._held.driver_connection, parameters)
+        return await question.asked(self._held.driver_connection, parameters)
 
     async def end(self) -> None:
         """Give the connection back."""

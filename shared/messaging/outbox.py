@@ -51,6 +51,27 @@ def announce(session: AsyncSession, event: Event[Any]) -> None:
     session.info["announced"] = True
 
 
+WRITE: Final = """
+INSERT INTO outbox (event_id, subject, body)
+SELECT event_id, subject, body
+FROM unnest($1::uuid[], $2::text[], $3::bytea[]) WITH ORDINALITY
+    AS announced (event_id, subject, body, place)
+ORDER BY place
+"""
+
+
+@on.listens_for(Session, "before_flush")
+def write_announced(session: Session, *_: Any) -> None:
+    """Write what was announced in one statement: the ORM would take ten times as long, per row."""
+    messages = [each for each in session.new if isinstance(each, OutboxMessage)]
+    if not messages:
+        return
+    for message in messages:
+        session.expunge(message)
+    columns = zip(*((each.event_id, each.subject, each.body) for each in messages), strict=True)
+    session.connection().exec_driver_sql(WRITE, tuple(map(list, columns)))
+
+
 def after_each_announcement(call: Callable[[], None]) -> Callable[[], None]:
     """Call back, in this process, after each commit that left something in the outbox.
 

@@ -63,7 +63,7 @@ def progress_of(project_id: BindParameter[UUID] | InstrumentedAttribute[UUID]) -
 _SEEN: Final = select(Project, HOME, PLACES, progress_of(Project.id)).where(VISIBLE)
 _ONE_SEEN: Final = Question(_SEEN.where(Project.id == PROJECT_ID))
 _IS_SEEN: Final = Question(select(exists().where(Project.id == PROJECT_ID, VISIBLE)))
-_AROUND: Final = select(HOME, places_in(PROJECT_ID), progress_of(PROJECT_ID))
+_AROUND: Final = Question(select(HOME, places_in(PROJECT_ID), progress_of(PROJECT_ID)))
 
 
 async def project_seen(reading: Reading, project_id: UUID, *, actor: Actor) -> ProjectSeen:
@@ -92,8 +92,9 @@ async def project_for_change(
     project = await session.get(Project, project_id, with_for_update={"key_share": True})
     if project is None:
         raise no_project(project_id)
-    found = await session.execute(_AROUND, parameters(actor, project_id=project_id))
-    home, places, progress = found.one()
+    [(home, places, progress)] = await _AROUND.asked_in(
+        session, parameters(actor, project_id=project_id)
+    )
     standing = standing_from(actor, home, places)
     if not project.is_seen_by(standing):
         raise no_project(project_id)

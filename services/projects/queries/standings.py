@@ -29,6 +29,7 @@ from services.projects.model.participation import HAS_A_PLACE, Participation
 from services.projects.model.project import Project
 from services.projects.model.standing import ClientRevoked, Place, Standing
 from shared.actor import Actor
+from shared.reading import Question
 
 # What every read asks is built once: building a statement costs more than sending it.
 ME: Final = bindparam("me", type_=Text())
@@ -88,8 +89,8 @@ PLACES: Final = places_in(Project.id)
 
 PROJECT_ID: Final = bindparam("project_id", type_=Uuid())
 
-_OUTSIDE: Final = select(HOME)
-_INSIDE: Final = select(HOME, places_in(PROJECT_ID))
+_OUTSIDE: Final = Question(select(HOME))
+_INSIDE: Final = Question(select(HOME, places_in(PROJECT_ID)))
 
 
 def parameters(actor: Actor, **others: Any) -> dict[str, Any]:
@@ -112,7 +113,8 @@ def standing_from(actor: Actor, home: Any, places: Any) -> Standing:
 
 async def standing_outside(session: AsyncSession, *, actor: Actor) -> Standing:
     """Tell how the actor stands where there is no project yet."""
-    return standing_from(actor, await session.scalar(_OUTSIDE, parameters(actor)), None)
+    [(home,)] = await _OUTSIDE.asked_in(session, parameters(actor))
+    return standing_from(actor, home, None)
 
 
 async def standing_in(session: AsyncSession, project_id: UUID, *, actor: Actor) -> Standing:
@@ -121,8 +123,8 @@ async def standing_in(session: AsyncSession, project_id: UUID, *, actor: Actor) 
     For a change, ask this only once the project is locked: what was read in the statement that
     waited for the lock may be older than what the others did meanwhile.
     """
-    found = await session.execute(_INSIDE, parameters(actor, project_id=project_id))
-    return standing_from(actor, *found.one())
+    [(home, places)] = await _INSIDE.asked_in(session, parameters(actor, project_id=project_id))
+    return standing_from(actor, home, places)
 
 
 async def known_member(session: AsyncSession, member: str) -> KnownMember | None:
