@@ -32,7 +32,7 @@ class Question:
     each time.
     """
 
-    def __init__(self, statement: Select[Any]) -> None:
+    def __init__(self, statement: Select[*tuple[Any, ...]]) -> None:
         self._statement = statement
 
     @cached_property

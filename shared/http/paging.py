@@ -4,7 +4,7 @@ import hashlib
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as NotBase64
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated, Any, Final, Generic, TypeVar
@@ -15,10 +15,13 @@ from sqlalchemy import BigInteger, ColumnElement, Select, bindparam, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
-from shared.reading import Question, Reading
+from shared.reading import Question, Reading, Row
 from shared.refusals import Invalid
 
 T = TypeVar("T")
+
+Keys = tuple[InstrumentedAttribute[Any], ...]
+"""The columns that a list is sorted by; unique together."""
 
 LIMIT_MAX: Final = 200
 
@@ -57,19 +60,10 @@ class Paging:
         Raises:
             CursorUnknown: the cursor was not made by this list.
         """
-        if self.cursor is not None:
-            after = _decode(self.cursor, keys, descending)
-            row = tuple_(*keys)
-            query = query.where(row < after if descending else row > after)
-        order = [key.desc() if descending else key.asc() for key in keys]
-        found = (await session.scalars(query.order_by(*order).limit(self.limit + 1))).all()
-        if len(found) <= self.limit:
-            return found, None
-        found = found[: self.limit]
-        return found, _encode([getattr(found[-1], key.key) for key in keys], keys, descending)
-
-
-Keys = tuple[InstrumentedAttribute[Any], ...]
+        after = _decode(self.cursor, keys, descending) if self.cursor is not None else None
+        query = _in_order(query, keys, after, descending=descending).limit(self.limit + 1)
+        found = (await session.scalars(query)).all()
+        return _cut(found, self.limit, lambda entity: _encode(entity, keys, descending))
 
 
 class Listing:
@@ -91,7 +85,7 @@ class Listing:
         self._statement = statement
         self._filters = filters
         self._sorts = sorts
-        self._questions: dict[tuple[Any, ...], Question] = {}
+        self._questions: dict[tuple[frozenset[str], str, bool], Question] = {}
 
     async def read(
         self,
@@ -101,7 +95,7 @@ class Listing:
         sort: str,
         filters: Mapping[str, Any],
         parameters: Mapping[str, Any],
-    ) -> tuple[list[Any], str | None]:
+    ) -> tuple[Sequence[Row], str | None]:
         """Read the part that the client wants. A filter that is nothing filters nothing.
 
         Returns:
@@ -110,53 +104,60 @@ class Listing:
         Raises:
             CursorUnknown: the cursor was not made by this list.
         """
-        keys, descending = self._sorts[sort.removeprefix("-")], sort.startswith("-")
-        after = () if paging.cursor is None else _decode(paging.cursor, keys, descending)
-        given = {name: value for name, value in filters.items() if value is not None}
-        found = await reading.rows(
-            self._question(frozenset(given), sort, is_continued=bool(after)),
-            {
-                **parameters,
-                **given,
-                "limit": paging.limit + 1,
-                **{f"after_{key.key}": value for key, value in zip(keys, after, strict=False)},
-            },
-        )
-        if len(found) <= paging.limit:
-            return found, None
-        found = found[: paging.limit]
-        return found, _encode([getattr(found[-1][0], key.key) for key in keys], keys, descending)
+        keys, descending = self._keys(sort)
+        values = {name: value for name, value in filters.items() if value is not None}
+        question = self._question(frozenset(values), sort, paging.cursor is not None)
+        if paging.cursor is not None:
+            after = _decode(paging.cursor, keys, descending)
+            values |= {f"after_{key.key}": each for key, each in zip(keys, after, strict=True)}
+        found = await reading.rows(question, {**parameters, **values, "limit": paging.limit + 1})
+        return _cut(found, paging.limit, lambda row: _encode(row[0], keys, descending))
 
-    def _question(self, given: frozenset[str], sort: str, *, is_continued: bool) -> Question:
+    def _keys(self, sort: str) -> tuple[Keys, bool]:
+        return self._sorts[sort.removeprefix("-")], sort.startswith("-")
+
+    def _question(self, given: frozenset[str], sort: str, is_continued: bool) -> Question:
         asked = (given, sort, is_continued)
         if asked not in self._questions:
-            keys, descending = self._sorts[sort.removeprefix("-")], sort.startswith("-")
+            keys, descending = self._keys(sort)
+            after = [bindparam(f"after_{key.key}", type_=key.type) for key in keys]
             query = self._statement.where(*(self._filters[name] for name in sorted(given)))
-            if is_continued:
-                row = tuple_(*keys)
-                after = tuple_(*(bindparam(f"after_{key.key}", type_=key.type) for key in keys))
-                query = query.where(row < after if descending else row > after)
-            order = [key.desc() if descending else key.asc() for key in keys]
-            query = query.order_by(*order).limit(bindparam("limit", type_=BigInteger()))
-            self._questions[asked] = Question(query)
+            query = _in_order(query, keys, after if is_continued else None, descending=descending)
+            self._questions[asked] = Question(query.limit(bindparam("limit", type_=BigInteger())))
         return self._questions[asked]
+
+
+def _in_order(
+    query: Select[T], keys: Keys, after: Sequence[Any] | None, *, descending: bool
+) -> Select[T]:
+    """Sort by `keys`, and leave out all up to `after`."""
+    if after is not None:
+        row, last = tuple_(*keys), tuple(after)
+        query = query.where(row < last if descending else row > last)
+    return query.order_by(*(key.desc() if descending else key.asc() for key in keys))
+
+
+def _cut(
+    found: Sequence[T], limit: int, cursor_after: Callable[[T], str]
+) -> tuple[Sequence[T], str | None]:
+    """Take off the one that only told that there is more."""
+    if len(found) <= limit:
+        return found, None
+    return found[:limit], cursor_after(found[limit - 1])
 
 
 CHECKSUM_BYTES: Final = 4
 WHOLE_MAX: Final = 2**63 - 1
 
 
-def _encode(
-    values: Sequence[Any], keys: Sequence[InstrumentedAttribute[Any]], descending: bool
-) -> str:
+def _encode(entity: Any, keys: Keys, descending: bool) -> str:
+    values = [getattr(entity, key.key) for key in keys]
     written = [v.isoformat() if isinstance(v, date) else str(v) for v in values]
     text = json.dumps([_order(keys, descending), *written]).encode()
     return urlsafe_b64encode(_checksum(text) + text).decode().rstrip("=")
 
 
-def _decode(
-    cursor: str, keys: Sequence[InstrumentedAttribute[Any]], descending: bool
-) -> tuple[Any, ...]:
+def _decode(cursor: str, keys: Keys, descending: bool) -> tuple[Any, ...]:
     try:
         decoded = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
         checksum, text = decoded[:CHECKSUM_BYTES], decoded[CHECKSUM_BYTES:]
@@ -172,7 +173,7 @@ def _decode(
         raise CursorUnknown("It cannot be read.") from error
 
 
-def _order(keys: Sequence[InstrumentedAttribute[Any]], descending: bool) -> str:
+def _order(keys: Keys, descending: bool) -> str:
     names = [key.key for key in keys]
     return " ".join([keys[0].class_.__name__, *names, "down" if descending else "up"])
 

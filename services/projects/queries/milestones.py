@@ -1,5 +1,6 @@
 """Every SELECT of milestones and their contributions."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -196,7 +197,7 @@ async def list_milestones_of_project(
 
 
 async def _with_what_belongs(
-    reading: Reading, rows: list[Row], *, actor: Actor
+    reading: Reading, rows: Sequence[Row], *, actor: Actor
 ) -> list[MilestoneSeen]:
     """Give milestones their projects and contributions: one question each, however many."""
     if not rows:
