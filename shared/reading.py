@@ -113,7 +113,13 @@ class Reading:
         """Ask a question; each row has its entities and values in their order."""
         if self._held is None:
             self._held = await greenlet_spawn(self._pool.connect)
-        return await question.asked(self._held.driver_connection, parameters)
+        try:
+            return await question.asked(self._held.driver_connection, parameters)
+        except BaseException:
+            # A value that the driver cannot send leaves the database amid a statement with its
+            # locks, and so may a cancellation.
+            await greenlet_spawn(self._held.invalidate)
+            raise
 
     async def end(self) -> None:
         """Give the connection back."""

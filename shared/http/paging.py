@@ -120,20 +120,18 @@ class Listing:
         asked = (given, sort, is_continued)
         if asked not in self._questions:
             keys, descending = self._keys(sort)
-            after = [bindparam(f"after_{key.key}", type_=key.type) for key in keys]
+            after = tuple_(*(bindparam(f"after_{key.key}", type_=key.type) for key in keys))
             query = self._statement.where(*(self._filters[name] for name in sorted(given)))
             query = _in_order(query, keys, after if is_continued else None, descending=descending)
             self._questions[asked] = Question(query.limit(bindparam("limit", type_=BigInteger())))
         return self._questions[asked]
 
 
-def _in_order(
-    query: Select[T], keys: Keys, after: Sequence[Any] | None, *, descending: bool
-) -> Select[T]:
+def _in_order(query: Select[T], keys: Keys, after: Any, *, descending: bool) -> Select[T]:
     """Sort by `keys`, and leave out all up to `after`."""
     if after is not None:
-        row, last = tuple_(*keys), tuple(after)
-        query = query.where(row < last if descending else row > last)
+        row = tuple_(*keys)
+        query = query.where(row < after if descending else row > after)
     return query.order_by(*(key.desc() if descending else key.asc() for key in keys))
 
 

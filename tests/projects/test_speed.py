@@ -21,7 +21,8 @@ def statements(database: Database) -> Iterator[list[str]]:
     found: list[str] = []
 
     def note(asked: LoggedQuery) -> None:
-        found.append(asked.query)
+        if "typeinfo" not in asked.query:  # about types the driver asks once per connection
+            found.append(asked.query)
 
     def listen(connection: Any, *_: Any) -> None:
         connection.driver_connection.add_query_logger(note)

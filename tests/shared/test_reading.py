@@ -2,7 +2,7 @@
 
 import asyncpg
 import pytest
-from sqlalchemy import Text, bindparam, func, inspect, literal, select
+from sqlalchemy import Text, Uuid, bindparam, func, inspect, literal, select, text
 
 from shared.database import connect, is_outage
 from shared.identifiers import new_id
@@ -100,6 +100,19 @@ async def test_the_connection_is_held_until_the_end_and_only_so_long(place: Plac
 
     assert held == [1, 1]
     assert pool.checkedout() == before  # type: ignore[attr-defined]
+
+
+async def test_a_value_that_cannot_be_sent_leaves_no_lock(place: Place) -> None:
+    reading = Reading(place.database.engine)
+    identified = Question(select(Thing).where(Thing.id == bindparam("id", type_=Uuid())))
+
+    with pytest.raises(asyncpg.DataError):
+        await reading.rows(identified, {"id": object()})
+
+    await reading.end()
+    async with place.sessions.begin() as session:
+        await session.execute(text("SET LOCAL lock_timeout = '1s'"))
+        await session.execute(text("LOCK TABLE thing IN ACCESS EXCLUSIVE MODE"))
 
 
 async def test_a_connection_that_the_database_ended_is_an_outage_and_comes_back(

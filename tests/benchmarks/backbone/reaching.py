@@ -10,18 +10,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from statistics import median
+from typing import Any
 from uuid import UUID
 
 import asyncpg
 
-from shared.clock import utc_now
-from shared.contracts.projects import MilestonePlanned
-from shared.database import Sessions, asyncpg_dsn, connect, sessions_of
-from shared.health import Health
-from shared.http.application import WAKE_SECONDS, wake_relay
-from shared.identifiers import new_id
-from shared.messaging.outbox import announce
-from tests.benchmarks.backbone.events import ACTOR, AUDIENCE, Milestone, wire_forms
+from shared.database import asyncpg_dsn
+from shared.http.application import WAKE_SECONDS
+from tests.benchmarks.backbone.events import wire_forms
 from tests.benchmarks.backbone.place import PUBLISHER, READER, Place
 from tests.benchmarks.backbone.writing import MANY, RECORD, due_on
 from tests.benchmarks.findings import Finding, at_most, percentile
@@ -143,70 +139,66 @@ async def _arrived(place: Place, count: int) -> None:
 
 
 def paced(place: Place, per_second: int, count: int) -> Writing:
-    """Write in our own way, evenly."""
+    """Write evenly."""
 
     async def write() -> dict[str, float]:
         committed: dict[str, float] = {}
-        settings = place.settings(PUBLISHER)
-        engine = connect(settings, application="benchmark", pool_size=MANY)
-        sessions = sessions_of(engine)
-        wake = asyncio.create_task(wake_relay(PUBLISHER, settings, Health("benchmark")))
-        await asyncio.sleep(0.1)
-        began = time.perf_counter()
-        async with asyncio.TaskGroup() as group:
-            for number in range(count):
-                await asyncio.sleep(began + number / per_second - time.perf_counter())
-                group.create_task(_plan(sessions, committed))
-        wake.cancel()
-        await asyncio.gather(wake, return_exceptions=True)
-        await engine.dispose()
+        async with writers(place) as (pool, wake):
+            began = time.perf_counter()
+            async with asyncio.TaskGroup() as group:
+                for number, event in enumerate(wire_forms(count, 1)):
+                    await asyncio.sleep(began + number / per_second - time.perf_counter())
+                    group.create_task(_write(pool, wake, event, committed))
         return committed
 
     return write
 
 
-async def _plan(sessions: Sessions, committed: dict[str, float]) -> None:
-    now = utc_now()
-    async with sessions() as session:
-        milestone = Milestone(project_id=new_id(), title={"en": "x" * 400}, due_on=due_on(0))
-        session.add(milestone)
-        announce(
-            session,
-            MilestonePlanned.about(milestone.state(), by=ACTOR, at=now, audience=AUDIENCE),
-        )
-        await session.flush()
-        committed[str(milestone.id)] = time.time()
-        await session.commit()
-
-
 def saturating(place: Place, count: int) -> Writing:
-    """Write as fast as the database takes it, without our code in the way."""
+    """Write as fast as the database takes it."""
 
     async def write() -> dict[str, float]:
         committed: dict[str, float] = {}
         events = iter(list(wire_forms(count, 1)))
-        pool = await asyncpg.create_pool(
-            asyncpg_dsn(place.settings(PUBLISHER)), min_size=MANY, max_size=MANY
-        )
-        async with waking(place) as wake:
+        async with writers(place) as (pool, wake):
 
             async def keep_writing() -> None:
-                async with pool.acquire() as connection:
-                    for event_id, subject, body in events:
-                        key = subject.split(".")[3]
-                        transaction = connection.transaction()
-                        await transaction.start()
-                        await connection.execute(INSERT, UUID(key), due_on(0))
-                        await connection.execute(RECORD, event_id, subject, body)
-                        committed[key] = time.time()
-                        await transaction.commit()
-                        wake.set()
+                for event in events:
+                    await _write(pool, wake, event, committed)
 
             await asyncio.gather(*(keep_writing() for _ in range(MANY)))
-        await pool.close()
         return committed
 
     return write
+
+
+@asynccontextmanager
+async def writers(place: Place) -> AsyncIterator[tuple[Any, asyncio.Event]]:
+    """Plain connections, so that our own code is not in the way, and what wakes the relay."""
+    pool = await asyncpg.create_pool(
+        asyncpg_dsn(place.settings(PUBLISHER)), min_size=MANY, max_size=MANY
+    )
+    async with waking(place) as wake:
+        yield pool, wake
+    await pool.close()
+
+
+async def _write(
+    pool: Any,
+    wake: asyncio.Event,
+    event: tuple[UUID, str, bytes],
+    committed: dict[str, float],
+) -> None:
+    event_id, subject, body = event
+    key = subject.split(".")[3]
+    async with pool.acquire() as connection:
+        transaction = connection.transaction()
+        await transaction.start()
+        await connection.execute(INSERT, UUID(key), due_on(0))
+        await connection.execute(RECORD, event_id, subject, body)
+        committed[key] = time.time()
+        await transaction.commit()
+        wake.set()
 
 
 @asynccontextmanager
