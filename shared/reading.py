@@ -10,7 +10,6 @@ from functools import cached_property
 from itertools import accumulate
 from typing import Any, Final
 
-from pydantic_core import from_json
 from sqlalchemy import PoolProxiedConnection, Select, inspect
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
@@ -18,7 +17,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import manager_of_class
 from sqlalchemy.util import greenlet_spawn
 
-DIALECT: Final = PGDialect_asyncpg(json_deserializer=from_json)  # type: ignore[no-untyped-call]
+DIALECT: Final = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
 
 Row = tuple[Any, ...]
 Read = Callable[[Sequence[Any]], Any]
