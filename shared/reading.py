@@ -105,13 +105,13 @@ class Reading:
     """
 
     def __init__(self, engine: AsyncEngine) -> None:
-        self._pool = engine.sync_engine.pool
+        self._engine = engine
         self._held: PoolProxiedConnection | None = None
 
     async def rows(self, question: Question, parameters: Mapping[str, Any]) -> list[Row]:
         """Ask a question; each row has its entities and values in their order."""
         if self._held is None:
-            self._held = await greenlet_spawn(self._pool.connect)
+            self._held = await greenlet_spawn(self._engine.sync_engine.pool.connect)
         try:
             return await question.asked(self._held.driver_connection, parameters)
         except BaseException:

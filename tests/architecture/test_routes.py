@@ -82,6 +82,7 @@ def test_there_are_routes() -> None:
 @pytest.mark.parametrize(("app", "route", "method"), ROUTES_OF_THE_API)
 async def test_a_stranger_is_turned_away(app: FastAPI, route: APIRoute, method: str) -> None:
     app.state.sessions = app.state.reading_sessions = NoSessions()
+    app.state.engine = None
     transport = ASGITransport(app, raise_app_exceptions=False)
     async with AsyncClient(transport=transport, base_url=ISSUER) as client:
         response = await client.request(method, route.path)
