@@ -15,6 +15,8 @@ MembershipStatus = Literal["invited", "active", "suspended", "withdrawn"]
 Role = Literal["administrator", "coordinator", "contributor", "observer"]
 OfficialStatus = Literal["active", "blocked", "erased"]
 ClientStatus = Literal["active", "revoked"]
+ClientKind = Literal["machine", "application"]
+ClientAuthentication = Literal["client_secret", "private_key_jwt", "none"]
 
 
 class MemberState(State):
@@ -88,6 +90,8 @@ class OfficialState(State):
     email: str | None
     language: str
     roles: tuple[Role, ...]
+    scopes: tuple[str, ...] = ()
+    """What the roles cover now: nothing for an official who may not act."""
     status: OfficialStatus
     created_at: datetime
     updated_at: datetime
@@ -122,12 +126,50 @@ class OfficialUnblocked(OfficialEvent):
     happened: ClassVar[str | None] = "unblocked"
 
 
+class OfficialErased(OfficialEvent):
+    """Nothing that tells who the official was is left; what they did stays."""
+
+    happened: ClassVar[str | None] = "erased"
+
+
+class SessionState(State):
+    """The end of a person's session in one application: its tokens are good no longer.
+
+    Only endings are told. `id` is the `sid` of the tokens; after `good_until` none of them could
+    be good anyway.
+    """
+
+    id: UUID
+    member: str
+    official_id: UUID
+    client_id: str
+    ended_at: datetime
+    good_until: datetime
+
+
+class SessionEvent(Event[SessionState]):
+    publisher: ClassVar[str] = "members"
+    entity: ClassVar[str] = "session"
+
+
+class SessionEnded(SessionEvent):
+    """The person left, or was made to leave."""
+
+    happened: ClassVar[str | None] = "ended"
+
+
 class ClientState(State):
-    """A machine of a member. Its secret is nobody's business but its own."""
+    """A machine or an application of a member. Its secret is nobody's business but its own."""
 
     id: str
     member: str
     name: str
+    kind: ClientKind = "machine"
+    authentication: ClientAuthentication = "client_secret"
+    redirect_uris: tuple[str, ...] = ()
+    post_logout_redirect_uris: tuple[str, ...] = ()
+    serves_network: bool = False
+    requires_dpop: bool = False
     scopes: tuple[str, ...]
     status: ClientStatus
     created_at: datetime
@@ -168,6 +210,8 @@ happens(
     OfficialChanged,
     OfficialBlocked,
     OfficialUnblocked,
+    OfficialErased,
+    SessionEnded,
     ClientRegistered,
     ClientChanged,
     ClientRevoked,

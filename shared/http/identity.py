@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 from uuid import UUID
 
@@ -32,6 +33,7 @@ CACHE_ENTRIES: Final = 10_000
 KEYS_LIMIT: Final = 20
 COOL_DOWN_SECONDS: Final = 10
 FIRST_COOL_DOWN_SECONDS: Final = 1
+YEAR_10000: Final = 253_402_300_800
 
 FetchKeys = Callable[[], Any]
 
@@ -179,11 +181,19 @@ def _actor(claims: dict[str, Any]) -> Actor:
     if not isinstance(scopes, str) or not isinstance(member, str) or not member:
         raise ValueError("claims of the wrong type")
     subject, client = str(claims["sub"]), str(claims["client_id"])
+    if subject == client:
+        return Actor(member=member, client_id=client, scopes=frozenset(scopes.split()))
+    session, at, acr = claims["sid"], claims["auth_time"], claims.get("acr")
+    if not isinstance(session, str) or not isinstance(at, int) or not 0 <= at < YEAR_10000:
+        raise ValueError("claims of the wrong type")
     return Actor(
         member=member,
         client_id=client,
-        official_id=None if subject == client else UUID(subject),
+        official_id=UUID(subject),
         scopes=frozenset(scopes.split()),
+        session_id=UUID(session),
+        acr=None if acr is None else str(acr),
+        authenticated_at=datetime.fromtimestamp(at, UTC),
     )
 
 

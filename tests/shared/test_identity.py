@@ -6,9 +6,10 @@ import json
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -219,13 +220,45 @@ async def test_a_clock_that_differs_by_a_few_seconds_is_forgiven() -> None:
 
 
 async def test_a_token_of_a_person_names_the_person_and_the_application() -> None:
-    person = uuid4()
+    person, session = uuid4(), uuid4()
 
-    actor = await tokens().actor(signed(claims(sub=str(person), client_id="portal", scope=None)))
+    actor = await tokens().actor(
+        signed(
+            claims(
+                sub=str(person),
+                client_id="portal",
+                sid=str(session),
+                auth_time=1_800_000_000,
+                acr="urn:example:two-factors",
+                scope=None,
+            )
+        )
+    )
 
     assert (actor.member, actor.client_id, actor.official_id) == ("seoul", "portal", person)
     assert actor.reference == f"official:{person}"
     assert actor.scopes == frozenset()
+    assert actor.session_id == session
+    assert actor.acr == "urn:example:two-factors"
+    assert actor.authenticated_at == datetime(2027, 1, 15, 8, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "of_session",
+    [
+        {},
+        {"sid": "one", "auth_time": 1_800_000_000},
+        {"sid": 5, "auth_time": 1_800_000_000},
+        {"sid": str(UUID(int=1))},
+        {"sid": str(UUID(int=1)), "auth_time": "noon"},
+        {"sid": str(UUID(int=1)), "auth_time": 1e300},
+        {"sid": str(UUID(int=1)), "auth_time": 10**300},
+        {"sid": str(UUID(int=1)), "auth_time": -1},
+    ],
+)
+async def test_a_token_of_a_person_without_a_session_is_refused(of_session: Any) -> None:
+    with pytest.raises(Unauthenticated):
+        await tokens().actor(signed(claims(sub=str(uuid4()), client_id="portal", **of_session)))
 
 
 async def test_a_token_is_not_believed_beyond_its_expiry(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,16 +7,17 @@ import unicodedata
 from collections.abc import Sequence
 from datetime import datetime
 from hmac import compare_digest
-from typing import Final, get_args
+from typing import Any, Final, get_args
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Text, false
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.members.model.base import Base, Versioned
 from services.members.model.member import Member
 from services.members.model.scopes import SECRETARIAT, Scope
 from services.members.model.speaker import Speaker
-from shared.contracts.members import ClientState, ClientStatus
+from shared.contracts.members import ClientAuthentication, ClientKind, ClientState, ClientStatus
 from shared.database import Strings
 from shared.refusals import Conflict, Forbidden, NotFound, permits
 
@@ -41,7 +42,9 @@ class ScopeReserved(Forbidden):
 
 
 class Client(Versioned, Base, kw_only=True):
-    """A machine that acts for its member within its scopes.
+    """A machine that acts for its member within its scopes, or an application that people use.
+
+    A machine has tokens of its own; an application has those of the officials who log in to it.
 
     Of its secret only the SHA-256 is kept: 256 random bits cannot be guessed, so no slow hash is
     needed, and tokens stay cheap to issue.
@@ -50,6 +53,10 @@ class Client(Versioned, Base, kw_only=True):
     __tablename__ = "client"
     __table_args__ = (
         CheckConstraint(f"status IN {get_args(ClientStatus)}", name="status"),
+        CheckConstraint(f"kind IN {get_args(ClientKind)}", name="kind"),
+        CheckConstraint(
+            f"authentication IN {get_args(ClientAuthentication)}", name="authentication"
+        ),
         Index("ix_client_member_created_at_id", "member", "created_at", "id"),
         Index("ix_client_member_updated_at_id", "member", "updated_at", "id"),
     )
@@ -58,7 +65,22 @@ class Client(Versioned, Base, kw_only=True):
     member: Mapped[str] = mapped_column(ForeignKey("member.slug"))
     name: Mapped[str]
     scopes: Mapped[tuple[Scope, ...]] = mapped_column(Strings)
-    secret_hash: Mapped[str] = mapped_column(repr=False)
+    kind: Mapped[ClientKind] = mapped_column(Text, default="machine", server_default="machine")
+    authentication: Mapped[ClientAuthentication] = mapped_column(
+        Text, default="client_secret", server_default="client_secret"
+    )
+    secret_hash: Mapped[str | None] = mapped_column(repr=False, default=None)
+    keys: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True), default=None)
+    """Public keys of a client that authenticates by `private_key_jwt`, as a JWK set."""
+    redirect_uris: Mapped[tuple[str, ...]] = mapped_column(Strings, default=(), server_default="{}")
+    post_logout_redirect_uris: Mapped[tuple[str, ...]] = mapped_column(
+        Strings, default=(), server_default="{}"
+    )
+    is_first_party: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Whether it is a part of this platform, which nobody has to consent to."""
+    serves_network: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Whether officials of every member may use it, and not only those of its own."""
+    requires_dpop: Mapped[bool] = mapped_column(default=False, server_default=false())
     status: Mapped[ClientStatus] = mapped_column(Text, default="active")
 
     def state(self) -> ClientState:
@@ -163,5 +185,6 @@ def secret_hash_of(secret: str) -> str:
 
 def is_secret_of(client: Client | None, secret: str) -> bool:
     """Compare in constant time; an unknown client takes as long as a known one."""
-    known = client.secret_hash if client is not None else secret_hash_of("")
-    return compare_digest(known, secret_hash_of(secret)) and client is not None
+    known = client.secret_hash if client is not None else None
+    is_equal = compare_digest(known or secret_hash_of(""), secret_hash_of(secret))
+    return is_equal and known is not None

@@ -5,11 +5,13 @@ from datetime import datetime
 from typing import Any, Final, get_args
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Text, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.members.model.base import Base, Versioned
 from services.members.model.member import Member
+from services.members.model.rights import scopes_of
+from services.members.model.scopes import Scope
 from services.members.model.speaker import Speaker
 from shared.contracts.members import OfficialState, OfficialStatus, Role
 from shared.database import Strings
@@ -42,6 +44,13 @@ class Official(Versioned, Base, kw_only=True):
         CheckConstraint(f"status IN {get_args(OfficialStatus)}", name="status"),
         Index("ix_official_member_created_at_id", "member", "created_at", "id"),
         Index("ix_official_member_updated_at_id", "member", "updated_at", "id"),
+        Index("uq_official_member_identity_id", "member", "identity_id", unique=True),
+        Index(
+            "ix_official_member_email",
+            "member",
+            func.lower(text("email")),
+            postgresql_where=text("identity_id IS NULL"),
+        ),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default_factory=new_id)
@@ -52,9 +61,17 @@ class Official(Versioned, Base, kw_only=True):
     language: Mapped[str]
     roles: Mapped[tuple[Role, ...]] = mapped_column(Strings)
     status: Mapped[OfficialStatus] = mapped_column(Text, default="active")
+    identity_id: Mapped[UUID | None] = mapped_column(ForeignKey("identity.id"), default=None)
+    """Who this is at the member's provider, once they have logged in."""
+    bound_at: Mapped[datetime | None] = mapped_column(default=None)
 
     def state(self) -> OfficialState:
         return OfficialState.model_validate(self)
+
+    @property
+    def scopes(self) -> tuple[Scope, ...]:
+        """What the official may do in any member; nothing once blocked."""
+        return scopes_of(self.roles) if self.status == "active" else ()
 
     @property
     def is_administrator(self) -> bool:
