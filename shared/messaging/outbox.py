@@ -28,7 +28,7 @@ class EventTooLarge(TooLarge):
     title = "The thing would become larger than can be told to others"
 
 
-def announce(session: AsyncSession, event: Event[Any]) -> None:
+def announce(session: AsyncSession | Session, event: Event[Any]) -> None:
     """Record `event`; it leaves if, and only if, the caller's transaction commits.
 
     The entity's row must be locked or carry a version check (`version_id_col`): the position in

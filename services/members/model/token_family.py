@@ -1,14 +1,19 @@
 """All that is issued on one authorization of one application, and its one-time secrets."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.members.model.base import Base
+from shared.contracts.members import SessionState
 from shared.database import Strings
 from shared.identifiers import new_id
+
+LONGEST_TOKEN: Final = timedelta(hours=1, minutes=5)
+"""No access token is good for longer, whatever the settings, with some minutes for clocks."""
 
 
 class TokenFamily(Base, kw_only=True):
@@ -38,6 +43,27 @@ class TokenFamily(Base, kw_only=True):
     ends_at: Mapped[datetime] = mapped_column(index=True)
     revoked_at: Mapped[datetime | None] = mapped_column(default=None)
     revoked_because: Mapped[str | None] = mapped_column(default=None)
+
+    def is_good(self, now: datetime) -> bool:
+        """Tell whether tokens of it may be issued and used."""
+        return self.revoked_at is None and self.ends_at > now
+
+    def end(self, *, because: str, at: datetime) -> SessionState:
+        """End it for good.
+
+        Returns:
+            What others must know: until when they may meet a token of it.
+        """
+        self.revoked_at, self.revoked_because = at, because
+        return SessionState(
+            id=self.id,
+            version=1,
+            member=self.member,
+            official_id=self.official_id,
+            client_id=self.client_id,
+            ended_at=at,
+            good_until=at + LONGEST_TOKEN,
+        )
 
 
 class AuthorizationCode(Base, kw_only=True):
