@@ -18,6 +18,13 @@ class MembersSettings(Settings):
         default=60, description="How long a process relies on the signing keys it has read."
     )
 
+    sign_in_seconds: Seconds = Field(
+        default=36_000, description="How long a person's session lasts at most."
+    )
+    sign_in_rest_seconds: Seconds = Field(
+        default=3_600, description="A person's session ends when nothing was asked for so long."
+    )
+
     @field_validator("master_keys")
     @classmethod
     def _can_seal(cls, keys: SecretStr) -> SecretStr:

@@ -1,6 +1,7 @@
 """A person's session at the authorization server, in one browser."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, Index, text
@@ -8,6 +9,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from services.members.model.base import Base
 from shared.identifiers import new_id
+
+STRONG: Final = "urn:renkei:mfa"
+"""`acr` of a person whose provider asked for a second factor."""
 
 
 class SignIn(Base, kw_only=True):
@@ -40,6 +44,21 @@ class SignIn(Base, kw_only=True):
     ends_at: Mapped[datetime] = mapped_column(index=True)
     ended_at: Mapped[datetime | None] = mapped_column(default=None)
     ended_because: Mapped[str | None] = mapped_column(default=None)
+
+    def is_good(self, at: datetime, *, rest: timedelta) -> bool:
+        """Tell whether it still stands: neither ended, nor over, nor left alone for `rest`."""
+        return self.ended_at is None and at < self.ends_at and at - self.seen_at < rest
+
+    def end(self, *, because: str, at: datetime) -> bool:
+        """End it, unless it has ended.
+
+        Returns:
+            Whether anything is different now.
+        """
+        if self.ended_at is not None:
+            return False
+        self.ended_at, self.ended_because = at, because
+        return True
 
     @staticmethod
     def place(sign_in_id: UUID) -> str:

@@ -1,0 +1,1 @@
+"""How people come in: through the OpenID provider of their own member."""
