@@ -11,6 +11,7 @@ from pydantic_core import from_json, to_json
 from sqlalchemy import BigInteger, DateTime, Dialect, Text, TypeDecorator
 from sqlalchemy import event as on
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
 from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import (
@@ -147,15 +148,22 @@ OUTAGES: Final = (
 """Beginnings of SQLSTATE codes after which the same request may well succeed a little later."""
 
 
+def cause_of(error: BaseException) -> BaseException:
+    """What the driver said, whether or not the engine and its adapter have wrapped it."""
+    if isinstance(error, DBAPIError) and error.orig is not None:
+        error = error.orig
+    if isinstance(error, AsyncAdapt_asyncpg_dbapi.Error) and error.__cause__ is not None:
+        error = error.__cause__
+    return error
+
+
 def is_outage(error: BaseException) -> bool:
     """Tell whether this says that the database is away or too busy, and not that we are wrong."""
-    if isinstance(error, PoolTimeout | OSError | TimeoutError):
+    if isinstance(error, PoolTimeout):
         return True
-    cause = error
-    if isinstance(error, DBAPIError):
-        if error.connection_invalidated or error.orig is None:
-            return error.connection_invalidated
-        cause = error.orig.__cause__ or error.orig
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    cause = cause_of(error)
     if isinstance(cause, asyncpg.PostgresError):
         # After a migration a statement that was prepared before it fails once.
         gone_stale = isinstance(cause, asyncpg.InvalidCachedStatementError)

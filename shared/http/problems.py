@@ -22,7 +22,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm.exc import StaleDataError
 from starlette.exceptions import HTTPException
 
-from shared.database import is_outage
+from shared.database import cause_of, is_outage
 from shared.refusals import (
     Conflict,
     Forbidden,
@@ -217,7 +217,7 @@ def _printable(value: object) -> str:
 def fault_answer(request: Request, error: Exception) -> Response:
     """Answer what we did not foresee: 422, 503 or 500, and nothing about our inside."""
     path = request.url.path
-    cause = error.orig.__cause__ if isinstance(error, DBAPIError) and error.orig else error
+    cause = cause_of(error)
     if isinstance(error, StaleDataError) or isinstance(cause, MEANWHILE):
         return plain_problem(
             path,

@@ -2,11 +2,14 @@
 
 import asyncpg
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import Text, Uuid, bindparam, func, inspect, literal, select, text
 
 from shared.database import connect, is_outage
 from shared.identifiers import new_id
 from shared.reading import Question, Reading
+from tests.servers import Servers
+from tests.shared.outages import Gate
 from tests.shared.things import AT, KnownThing, Place, Thing
 
 TITLE = bindparam("title", type_=Text())
@@ -133,3 +136,42 @@ async def test_a_connection_that_the_database_ended_is_an_outage_and_comes_back(
     assert await again.rows(TITLED, {"title": "Pier"}) == []
     await again.end()
     await engine.dispose()
+
+
+async def test_a_database_that_lets_nobody_in_is_an_outage(place: Place, servers: Servers) -> None:
+    gate = Gate(servers.postgres_port)
+    await gate.open()
+    url = place.database.url.replace(f":{servers.postgres_port}/", f":{gate.port}/")
+    settings = place.settings.model_copy(update={"database_url": SecretStr(url)})
+    engine = connect(settings, application="reading")
+    reading = Reading(engine)
+    await reading.rows(TITLED, {"title": "Pier"})
+    await reading.end()
+    await gate.shut()
+
+    raised = []
+    for _ in range(3):
+        reading = Reading(engine)
+        with pytest.raises(Exception) as error:  # noqa: PT011 -- which one depends on the moment
+            await reading.rows(TITLED, {"title": "Pier"})
+        await reading.end()
+        raised.append(error.value)
+
+    await engine.dispose()
+    assert [is_outage(error) for error in raised] == [True, True, True]
+
+
+async def test_what_the_driver_says_while_it_connects_is_understood(
+    monkeypatch: pytest.MonkeyPatch, place: Place
+) -> None:
+    async def starting_up(*_: object, **__: object) -> None:
+        raise asyncpg.CannotConnectNowError("the database system is starting up")
+
+    monkeypatch.setattr(asyncpg, "connect", starting_up)
+    engine = connect(place.settings, application="reading")
+
+    with pytest.raises(Exception) as raised:  # noqa: PT011 -- wrapped by the driver's adapter
+        await Reading(engine).rows(TITLED, {"title": "Pier"})
+
+    await engine.dispose()
+    assert is_outage(raised.value)
