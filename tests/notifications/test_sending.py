@@ -11,11 +11,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.notifications.gateways.webhook_client import (
-    AddressRefused,
-    WebhookClient,
-    public_socket,
-)
+from services.notifications.gateways.webhook_client import WebhookClient
 from services.notifications.model.inbox_item import InboxItem
 from services.notifications.model.retrying import Answer, Schedule
 from services.notifications.model.webhook_delivery import WebhookDelivery
@@ -29,6 +25,7 @@ from shared.contracts.notifications import WebhookEndpointDisabled
 from shared.database import Sessions
 from shared.identifiers import new_id
 from shared.messaging.tables import OutboxMessage
+from shared.outbound import AddressRefused, public_socket
 from tests.conftest import Database
 from tests.notifications.endpoints import (
     attempts,

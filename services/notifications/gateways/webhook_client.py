@@ -1,30 +1,23 @@
 """Makes the requests of webhooks, and goes nowhere that it must not go.
 
-Every network address is looked at twice: when a name is resolved, where one address that is not
-public spoils all of them, and when a socket is made for it, which also sees hosts that are written
-as numbers and never resolved. No redirects, no proxies, no cookies, no credentials from the
-environment; an answer is read up to a limit and within a time.
+No redirects, no proxies, no cookies, no credentials from the environment; an answer is read up to a
+limit and within a time.
 """
 
 import re
-import socket
 import time
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import aiohttp
 import structlog
-from aiohttp import ClientTimeout, DummyCookieJar, TCPConnector
-from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.resolver import DefaultResolver
+from aiohttp import ClientTimeout, DummyCookieJar
+from aiohttp.abc import AbstractResolver
 from prometheus_client import Counter, Histogram
 
 from services.notifications.model.retrying import Answer
-from services.notifications.model.webhook_address import (
-    WebhookAddressNotAllowed,
-    ensure_allowed,
-    is_public,
-)
+from services.notifications.model.webhook_address import WebhookAddressNotAllowed, ensure_allowed
 from shared.clock import utc_now
+from shared.outbound import AddressRefused, guarded_connector
 
 log = structlog.get_logger(__name__)
 
@@ -43,37 +36,6 @@ ATTEMPT_SECONDS: Final = Histogram(
 )
 
 
-class AddressRefused(OSError):  # noqa: N818 -- named by what happened
-    """The connection would lead to an address that is not public."""
-
-
-class PublicOnly(AbstractResolver):
-    """Resolves names, unless any of their addresses is not public."""
-
-    def __init__(self, inner: AbstractResolver) -> None:
-        self.inner = inner
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        found = await self.inner.resolve(host, port, family)
-        for result in found:
-            if not is_public(result["host"]):
-                raise AddressRefused(f"{host} has the address {result['host']}")
-        return found
-
-    async def close(self) -> None:
-        await self.inner.close()
-
-
-def public_socket(address: Any) -> socket.socket:
-    """Make a socket for an address that a connection is about to use."""
-    family, kind, protocol, _, target = address
-    if not is_public(target[0]):
-        raise AddressRefused(f"{target[0]} is not a public address")
-    return socket.socket(family=family, type=kind, proto=protocol)
-
-
 class WebhookClient:
     """Sends webhooks. An asynchronous context, because it keeps connections open for a while."""
 
@@ -90,16 +52,8 @@ class WebhookClient:
         self.resolver = resolver
 
     async def __aenter__(self) -> Self:
-        resolver = self.resolver or DefaultResolver()
-        connector = (
-            TCPConnector(limit=0, keepalive_timeout=IDLE_SECONDS, resolver=resolver)
-            if self.allow_private
-            else TCPConnector(
-                limit=0,
-                keepalive_timeout=IDLE_SECONDS,
-                resolver=PublicOnly(resolver),
-                socket_factory=public_socket,
-            )
+        connector = guarded_connector(
+            allow_private=self.allow_private, idle_seconds=IDLE_SECONDS, resolver=self.resolver
         )
         self.session = aiohttp.ClientSession(
             connector=connector,

@@ -11,7 +11,7 @@ from services.notifications.http.settings import CurrentSeals, CurrentSettings
 from services.notifications.http.speaking import Speaking
 from services.notifications.model.event_types import EventTypePattern, EventTypeUnknown
 from services.notifications.model.known import MemberNotActive
-from services.notifications.model.webhook_address import LENGTH_MAX, WebhookAddressNotAllowed
+from services.notifications.model.webhook_address import WebhookAddressNotAllowed
 from services.notifications.model.webhook_endpoint import (
     TooManyWebhookEndpoints,
     WebhookEndpoint,
@@ -23,6 +23,7 @@ from services.notifications.use_cases.change_webhook_endpoint import change_webh
 from services.notifications.use_cases.create_webhook_endpoint import create_webhook_endpoint
 from services.notifications.use_cases.delete_webhook_endpoint import delete_webhook_endpoint
 from shared.actor import Actor, MissingScope
+from shared.addresses import LENGTH_MAX
 from shared.contracts.notifications import WebhookEndpointState
 from shared.fields import OMITTED, Input, Instant, Line
 from shared.http.idempotency import IdempotentSecret, KeyInUse, KeyReused
