@@ -21,7 +21,8 @@ def statements(database: Database) -> Iterator[list[str]]:
     found: list[str] = []
 
     def note(asked: LoggedQuery) -> None:
-        if "typeinfo" not in asked.query:  # about types the driver asks once per connection
+        # About types the driver asks for itself, once per connection.
+        if not any(word in asked.query for word in ("typeinfo", "current_setting")):
             found.append(asked.query)
 
     def listen(connection: Any, *_: Any) -> None:
