@@ -14,6 +14,7 @@ from services.members.model.client import (
 )
 from services.members.model.speaker import SpeakerUnknown
 from services.members.queries.members import speaker_of
+from services.members.use_cases.fields import ClientFields
 from services.members.use_cases.register_client import register_client
 from shared.actor import Actor
 from shared.clock import utc_now
@@ -331,8 +332,7 @@ async def test_a_client_that_is_being_revoked_makes_no_other_client(network: Net
             await register_client(
                 session,
                 "seoul",
-                name="Another",
-                scopes=("members:write",),
+                ClientFields(name="Another", scopes=("members:write",)),
                 speaker=speaker,
                 now=utc_now(),
             )

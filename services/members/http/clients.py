@@ -1,6 +1,6 @@
 """Clients over HTTP. A member sees its own; the secretariat sees all."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
 from pydantic import Field, StringConstraints
@@ -8,23 +8,29 @@ from pydantic import Field, StringConstraints
 from services.members.http.speakers import CurrentReader, CurrentSpeaker, Speaking
 from services.members.model.client import (
     Client,
+    ClientContradictory,
     ClientIsRevoked,
     ClientNotFound,
     ScopeReserved,
     ensure_sees_clients_of,
 )
 from services.members.model.member import Member, MemberNotFound, MembershipEnded
-from services.members.model.speaker import MemberNotActive, OnlyTheMemberItself, Speaker
+from services.members.model.speaker import (
+    MemberNotActive,
+    OnlyTheMemberItself,
+    OnlyTheSecretariat,
+    Speaker,
+)
 from services.members.queries.clients import client_of, list_clients
 from services.members.queries.members import member_with
 from services.members.queries.ordering import Sort
 from services.members.use_cases.change_client import change_client
-from services.members.use_cases.fields import Scopes
+from services.members.use_cases.fields import Addresses, ClientFields, PublicKeys, Scopes
 from services.members.use_cases.register_client import register_client
 from services.members.use_cases.revoke_client import revoke_client
 from shared.actor import MissingScope
 from shared.contracts.members import ClientState, ClientStatus
-from shared.fields import OMITTED, Input, Instant, Line, Slug
+from shared.fields import OMITTED, Flag, Input, Instant, Line, Slug
 from shared.http.idempotency import IdempotentSecret
 from shared.http.paging import CurrentPaging, CursorUnknown, Page, page
 from shared.http.preconditions import ExpectedVersion, VersionRequired, VersionStale, show_version
@@ -44,27 +50,30 @@ ClientId = Annotated[
 
 
 class ClientOut(ClientState):
-    """A machine of a member, without its secret."""
+    """A machine or an application of a member, without its secret."""
 
+    keys: dict[str, Any] | None
+    is_first_party: bool
     allowed_actions: list[str]
 
     @classmethod
     def of(cls, client: Client, member: Member, speaker: Speaker) -> "ClientOut":
-        actions = client.allowed_actions(member, speaker)
-        return cls(**client.state().model_dump(), allowed_actions=actions)
+        return cls(
+            **client.state().model_dump(),
+            keys=client.keys,
+            is_first_party=client.is_first_party,
+            allowed_actions=client.allowed_actions(member, speaker),
+        )
 
 
 class NewClientOut(ClientOut):
-    """A machine of a member, with its secret, which is not shown again."""
+    """A new client with its secret, which is not shown again; nothing if it has none."""
 
-    secret: str
+    secret: str | None
 
 
-class ClientIn(Input):
-    """A machine that is to act for the member."""
-
-    name: Line
-    scopes: Scopes
+class ClientIn(ClientFields):
+    """A machine that is to act for the member, or an application that people are to use."""
 
 
 class ClientChangeIn(Input):
@@ -74,6 +83,11 @@ class ClientChangeIn(Input):
     scopes: Annotated[
         Scopes, Field(description="Tokens that are out keep theirs for some minutes.")
     ] = OMITTED
+    keys: PublicKeys = OMITTED
+    redirect_uris: Addresses = OMITTED
+    post_logout_redirect_uris: Addresses = OMITTED
+    serves_network: Flag = OMITTED
+    requires_dpop: Flag = OMITTED
 
 
 @router.get("", responses=refusals(MissingScope, MemberNotFound, ClientNotFound, CursorUnknown))
@@ -126,6 +140,8 @@ async def get_client(
         MemberNotActive,
         MembershipEnded,
         ScopeReserved,
+        OnlyTheSecretariat,
+        ClientContradictory,
     ),
 )
 async def post_client(
@@ -141,9 +157,7 @@ async def post_client(
     The answer is the only sight of the secret. Sent again with the same `Idempotency-Key`, the
     request gets the same answer with the same secret.
     """
-    registered = await register_client(
-        session, slug, name=body.name, scopes=body.scopes, speaker=speaker, now=now
-    )
+    registered = await register_client(session, slug, body, speaker=speaker, now=now)
     client = registered.client
     response.headers["Location"] = f"/api/v1/members/{slug}/clients/{client.id}"
     show_version(response, client.version)
@@ -163,6 +177,8 @@ async def post_client(
         VersionStale,
         ClientIsRevoked,
         ScopeReserved,
+        OnlyTheSecretariat,
+        ClientContradictory,
     ),
 )
 async def patch_client(
@@ -175,13 +191,12 @@ async def patch_client(
     expected: ExpectedVersion,
     now: Now,
 ) -> ClientOut:
-    """Give a client another name or other scopes. Only the member may."""
+    """Give a client another name, other scopes, keys or addresses. Only the member may."""
     client = await change_client(
         session,
         slug,
         client_id,
-        name=body.name,
-        scopes=body.scopes,
+        body.model_dump(exclude_unset=True),
         expected=expected,
         speaker=speaker,
         now=now,

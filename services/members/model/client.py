@@ -16,10 +16,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 from services.members.model.base import Base, Versioned
 from services.members.model.member import Member
 from services.members.model.scopes import SECRETARIAT, Scope
-from services.members.model.speaker import Speaker
+from services.members.model.speaker import OnlyTheSecretariat, Speaker
 from shared.contracts.members import ClientAuthentication, ClientKind, ClientState, ClientStatus
 from shared.database import Strings
-from shared.refusals import Conflict, Forbidden, NotFound, permits
+from shared.refusals import Conflict, Forbidden, Invalid, NotFound, permits
 
 SECRET_PREFIX: Final = "rks_"  # noqa: S105 -- what every secret begins with
 SECRET_BYTES: Final = 32
@@ -39,6 +39,11 @@ class ClientIsRevoked(Conflict):
 class ScopeReserved(Forbidden):
     code = "scope-reserved"
     title = "This scope is for the office that runs the network"
+
+
+class ClientContradictory(Invalid):
+    code = "client-contradictory"
+    title = "A client cannot be like this"
 
 
 class Client(Versioned, Base, kw_only=True):
@@ -87,34 +92,60 @@ class Client(Versioned, Base, kw_only=True):
         return ClientState.model_validate(self)
 
     def change(
-        self,
-        *,
-        name: str | None = None,
-        scopes: Sequence[Scope] | None = None,
-        member: Member,
-        speaker: Speaker,
-        at: datetime,
+        self, fields: dict[str, Any], *, member: Member, speaker: Speaker, at: datetime
     ) -> bool:
-        """Give the client another name or other scopes.
+        """Take over what is different.
 
         Returns:
-            Whether anything is different now.
+            Whether anything is.
 
         Raises:
             ClientIsRevoked: it is history.
             ScopeReserved: the member or the speaker may not give such a scope.
+            OnlyTheSecretariat: it would serve the whole network.
+            ClientContradictory: what it would be is impossible.
         """
         self.ensure_not_revoked()
-        new_name = self.name if name is None else name
-        new_scopes = self.scopes if scopes is None else tuple(scopes)
-        ensure_may_give(
-            [scope for scope in new_scopes if scope not in self.scopes], member, speaker
-        )
-        if (new_name, new_scopes) == (self.name, self.scopes):
-            return False
-        self.name, self.scopes = new_name, new_scopes
-        self.note_change(at)
-        return True
+        scopes = fields.get("scopes", ())
+        ensure_may_give([scope for scope in scopes if scope not in self.scopes], member, speaker)
+        serves_network = fields.get("serves_network", False)
+        ensure_may_serve(serves_network and not self.serves_network, member, speaker)
+        return self.become(fields, at=at)
+
+    def become(self, fields: dict[str, Any], *, at: datetime) -> bool:
+        """Take over what is different, whoever asks.
+
+        Returns:
+            Whether anything is.
+
+        Raises:
+            ClientContradictory: what it would be is impossible.
+        """
+        different = {name: value for name, value in fields.items() if getattr(self, name) != value}
+        for name, value in different.items():
+            setattr(self, name, value)
+        self.ensure_consistent()
+        if different:
+            self.note_change(at)
+        return bool(different)
+
+    def ensure_consistent(self) -> None:
+        """Refuse what no client can be.
+
+        Raises:
+            ClientContradictory: a machine that is sent browsers or proves nothing, an application
+                that nobody can be sent back to, or keys without a use.
+        """
+        if self.kind == "machine" and (self.redirect_uris or self.post_logout_redirect_uris):
+            raise ClientContradictory("No browser is sent to a machine: it has no redirect URIs.")
+        if self.kind == "machine" and self.authentication == "none":
+            raise ClientContradictory("A machine proves who it is by a secret or a key.")
+        if self.kind == "machine" and self.serves_network:
+            raise ClientContradictory("A machine acts for its own member only.")
+        if self.kind == "application" and not self.redirect_uris:
+            raise ClientContradictory("An application needs a redirect URI.")
+        if (self.authentication == "private_key_jwt") != (self.keys is not None):
+            raise ClientContradictory("Public keys belong to `private_key_jwt`, and to it alone.")
 
     def revoke(self, *, at: datetime) -> None:
         """End it for good.
@@ -166,6 +197,19 @@ def ensure_may_give(scopes: Sequence[str], member: Member, speaker: Speaker) -> 
     """
     if SECRETARIAT in scopes and not (member.is_host and speaker.is_secretariat):
         raise ScopeReserved(f"Only the secretariat gives {SECRETARIAT}, and only to itself.")
+
+
+def ensure_may_serve(serves_network: bool, member: Member, speaker: Speaker) -> None:
+    """Refuse an application for everybody, unless it is the secretariat's own.
+
+    Raises:
+        OnlyTheSecretariat: it is another member's.
+        MissingScope: it is the host's, but not its office that asks.
+    """
+    if serves_network:
+        speaker.ensure_secretariat()
+        if not member.is_host:
+            raise OnlyTheSecretariat("Only an application of the host serves every member.")
 
 
 def new_client_id(member: str, name: str) -> str:

@@ -31,6 +31,24 @@ async def client_of(
     return client
 
 
+async def first_party_client(session: AsyncSession, member: str, name: str) -> Client | None:
+    """Find a part of the platform itself; the caller has locked its member."""
+    query = (
+        select(Client)
+        .where(
+            Client.member == member,
+            Client.name == name,
+            Client.is_first_party,
+            Client.status == "active",
+        )
+        .order_by(Client.created_at)
+        .limit(1)
+        .execution_options(populate_existing=True)
+    )
+    found: Client | None = await session.scalar(query)
+    return found
+
+
 async def list_clients(
     session: AsyncSession,
     member: str,

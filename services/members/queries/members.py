@@ -85,6 +85,18 @@ async def member_for_change(session: AsyncSession, slug: str) -> Member:
     return member
 
 
+async def host_for_change(session: AsyncSession) -> Member:
+    """Load the member that runs the network, locked until the transaction ends.
+
+    Raises:
+        MemberNotFound: the network has not been opened.
+    """
+    host = await session.scalar(select(Member).where(Member.is_host).with_for_update())
+    if host is None:
+        raise MemberNotFound("The network has not been opened yet.")
+    return host
+
+
 async def is_open(session: AsyncSession) -> bool:
     """Tell whether the network has a host."""
     return bool(await session.scalar(select(exists().where(Member.is_host))))

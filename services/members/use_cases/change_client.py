@@ -1,11 +1,11 @@
-"""Use case: a member gives one of its clients another name or other scopes."""
+"""Use case: a member gives one of its clients another name, other scopes or addresses."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.members.model.client import Client, ensure_sees_clients_of
-from services.members.model.scopes import Scope
 from services.members.model.speaker import Speaker
 from services.members.queries.clients import client_of
 from services.members.queries.members import member_for_change, speaker_of
@@ -18,9 +18,8 @@ async def change_client(
     session: AsyncSession,
     slug: str,
     client_id: str,
+    fields: dict[str, Any],
     *,
-    name: str | None,
-    scopes: tuple[Scope, ...] | None,
     expected: int | None,
     speaker: Speaker,
     now: datetime,
@@ -39,6 +38,8 @@ async def change_client(
         VersionStale: it is at another version than `expected`.
         ClientIsRevoked: it is history.
         ScopeReserved: a scope is for the secretariat alone.
+        OnlyTheSecretariat: it would serve the whole network.
+        ClientContradictory: no client can be like this.
     """
     member = await member_for_change(session, slug)
     # Once more: while this waited for its turn, the speaker's own client may have been revoked.
@@ -48,7 +49,7 @@ async def change_client(
     member.ensure_governed_by(speaker)
     before = client.state()
     ensure_version(expected, before)
-    if client.change(name=name, scopes=scopes, member=member, speaker=speaker, at=now):
+    if client.change(fields, member=member, speaker=speaker, at=now):
         announce(
             session,
             ClientChanged.about(

@@ -1,4 +1,4 @@
-"""Use case: a member lets one of its machines act for it."""
+"""Use case: a member lets a machine act for it, or its people use an application."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -8,32 +8,33 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.members.model.client import (
     Client,
     ensure_may_give,
+    ensure_may_serve,
     ensure_sees_clients_of,
     new_client_id,
     new_secret,
     secret_hash_of,
 )
-from services.members.model.scopes import Scope
+from services.members.model.member import Member
 from services.members.model.speaker import Speaker
 from services.members.queries.members import member_for_change, speaker_of
+from services.members.use_cases.fields import ClientFields
 from shared.contracts.members import ClientRegistered
 from shared.messaging.outbox import announce
 
 
 @dataclass(frozen=True, slots=True)
 class RegisteredClient:
-    """A new client, and the only sight of its secret."""
+    """A new client, and the only sight of its secret, if it has one."""
 
     client: Client
-    secret: str = field(repr=False)
+    secret: str | None = field(repr=False)
 
 
 async def register_client(
     session: AsyncSession,
     slug: str,
+    fields: ClientFields,
     *,
-    name: str,
-    scopes: tuple[Scope, ...],
     speaker: Speaker,
     now: datetime,
 ) -> RegisteredClient:
@@ -48,26 +49,36 @@ async def register_client(
         MemberNotActive: the member is suspended or has withdrawn.
         MembershipEnded: the member has withdrawn.
         ScopeReserved: a scope is for the secretariat alone.
+        OnlyTheSecretariat: it would serve the whole network.
+        ClientContradictory: no client can be like this.
     """
     member = await member_for_change(session, slug)
     # Once more: while this waited for its turn, the speaker's own client may have been revoked.
     speaker = await speaker_of(session, speaker.actor)
     ensure_sees_clients_of(slug, speaker)
     member.ensure_may_register(speaker)
-    ensure_may_give(scopes, member, speaker)
-    secret = new_secret()
-    client = Client(
-        id=new_client_id(slug, name),
-        member=slug,
-        name=name,
-        scopes=scopes,
-        secret_hash=secret_hash_of(secret),
-        created_at=now,
-        updated_at=now,
-    )
+    ensure_may_give(fields.scopes, member, speaker)
+    ensure_may_serve(fields.serves_network, member, speaker)
+    registered = new_client(member, fields, now=now)
+    client = registered.client
+    client.ensure_consistent()
     member.has_clients = True
     session.add(client)
     announce(
         session, ClientRegistered.about(client.state(), by=speaker.actor, at=now, audience=(slug,))
+    )
+    return registered
+
+
+def new_client(member: Member, fields: ClientFields, *, now: datetime) -> RegisteredClient:
+    """Make a client with an id and, if it proves itself by one, a secret."""
+    secret = new_secret() if fields.authentication == "client_secret" else None
+    client = Client(
+        id=new_client_id(member.slug, fields.name),
+        member=member.slug,
+        **fields.model_dump(),
+        secret_hash=None if secret is None else secret_hash_of(secret),
+        created_at=now,
+        updated_at=now,
     )
     return RegisteredClient(client, secret)
