@@ -41,6 +41,9 @@ QUIET: Final = frozenset({"/livez", "/readyz", "/metrics"})
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 WAKE_SECONDS: Final = 0.002
 
+NOTHING_RUNS: Final = "default-src 'none'; frame-ancestors 'none'"
+"""What a browser may do with an answer, unless it is a page that says otherwise."""
+
 
 def audience_of(settings: Settings) -> str:
     """`aud` of the platform's access tokens: the address of its API. Source: RFC 8707."""
@@ -210,7 +213,7 @@ class Observing:
                 answer = MutableHeaders(scope=message)
                 answer["X-Request-Id"] = request_id
                 answer["X-Content-Type-Options"] = "nosniff"
-                answer["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'"
+                answer.setdefault("Content-Security-Policy", NOTHING_RUNS)
                 answer.setdefault("Cache-Control", "no-store")
             await send(message)
 
