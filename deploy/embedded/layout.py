@@ -29,6 +29,9 @@ WORKER_PARTS = {
     "notifications": ("relay", "consumers", "timers", "sender"),
 }
 
+# Cities of the demo that have an identity provider (deploy/demo/providers).
+DEMO_LOGINS = ("bangkok", "seoul", "singapore", "tokyo")
+
 NATS_USERS = (*SERVICES, "operator", "partner")
 
 HOST = "127.0.0.1"
@@ -94,6 +97,11 @@ class StateDirectory:
     @property
     def receiver(self) -> Path:
         return self.root / "receiver"
+
+    @property
+    def providers(self) -> Path:
+        """What the demo's identity providers are: addresses, secrets and people."""
+        return self.root / "providers.json"
 
     def log(self, name: str) -> Path:
         return self.root / "logs" / f"{name}.log"
@@ -171,6 +179,7 @@ class Secrets:
     postgres: dict[str, str]
     nats: dict[str, str]
     master_keys: str
+    demo_logins: dict[str, str]
 
     @classmethod
     def load_or_create(cls, path: Path) -> "Secrets":
@@ -180,6 +189,7 @@ class Secrets:
             postgres=_passwords(("postgres", *SERVICES), kept.get("postgres", {})),
             nats=_passwords(NATS_USERS, kept.get("nats", {})),
             master_keys=kept.get("master_keys") or f"k1:{_key()}",
+            demo_logins=_passwords(DEMO_LOGINS, kept.get("demo_logins", {})),
         )
         if kept != vars(made):
             write_private(path, json.dumps(vars(made), indent=2) + "\n")
@@ -219,6 +229,16 @@ class Ports:
     @property
     def demo_receiver(self) -> int:
         return self.base + 4
+
+    @property
+    def demo_node(self) -> int:
+        """Of the identity providers that one program serves, each below its own path."""
+        return self.base + 5
+
+    @property
+    def demo_mocks(self) -> tuple[int, ...]:
+        """Of the identity providers that have a port each."""
+        return tuple(self.base + 6 + index for index in range(len(DEMO_LOGINS)))
 
     def service(self, index: int) -> int:
         """The port of the service process at this place of the process table."""

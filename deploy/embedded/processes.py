@@ -20,6 +20,7 @@ from deploy.embedded.layout import (
 from deploy.embedded.nats import Nats
 from deploy.embedded.postgres import Postgres
 from deploy.embedded.probes import http_probe
+from deploy.embedded.providers import DemoProviders
 
 DEMO_RECEIVER = "demo-receiver"
 
@@ -91,6 +92,15 @@ class Processes:
             caller=self.caller,
         )
 
+    @cached_property
+    def demo_providers(self) -> DemoProviders:
+        return DemoProviders(
+            file=self.state.providers,
+            ports=self.ports,
+            secrets=self.secrets.demo_logins,
+            issuer=self.environments.issuer,
+        )
+
     def backbone(self) -> list[Program]:
         return [self.postgres.program(), self.nats.program()]
 
@@ -100,6 +110,7 @@ class Processes:
         programs.append(self.edge.program())
         if self.options.demo:
             programs.append(self._demo_receiver())
+            programs += self.demo_providers.programs()
         return programs
 
     def _places(self) -> Iterator[_Place]:

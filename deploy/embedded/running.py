@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from deploy.embedded import demonstration
+from deploy.embedded import demonstration, node
 from deploy.embedded.child import Program, StartFailed, run_to_end
 from deploy.embedded.console import Console, last_lines
 from deploy.embedded.layout import (
@@ -62,6 +62,8 @@ def run(request: Request) -> int:
                 base = stack.enter_context(reserved_base_port())
             state.create()
             with state.locked():
+                if request.options.demo:
+                    node.install(console, os.environ)
                 code = asyncio.run(_Run(request, state, Ports(base), console).run())
             if request.check and code == 1:
                 console.complain(f"Its files are kept in {state.root}.")

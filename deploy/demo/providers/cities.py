@@ -1,0 +1,106 @@
+"""Which cities log in where, and who their people are there."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final, Literal
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
+from deploy.demo.story import Story
+
+Kind = Literal["node", "mock"]
+
+KINDS: Final[Mapping[str, Kind]] = {
+    "bangkok": "mock",
+    "seoul": "node",
+    "singapore": "node",
+    "tokyo": "mock",
+}
+"""Which cities have a provider, and of which kind."""
+ROLES: Final = ("administrator", "coordinator", "contributor", "observer", "visitor")
+"""What people are in their city. No city invites its visitor to the network."""
+CLIENT_ID: Final = "renkei"
+SCOPES: Final = ("openid", "profile", "email")
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Person(_Record):
+    """Somebody whom a provider knows; `subject` is also the name to log in with."""
+
+    subject: str
+    name: str
+    email: str
+
+
+class Provider(_Record):
+    """One city's provider, and what it knows of the platform."""
+
+    member: str
+    kind: Kind
+    issuer: str
+    port: int
+    client_id: str = CLIENT_ID
+    client_secret: str
+    redirect_uri: str
+    logged_out_uri: str
+    backchannel_logout_uri: str
+    people: tuple[Person, ...]
+
+    def person(self, role: str) -> Person:
+        """Who has this role in the city."""
+        return self.people[ROLES.index(role)]
+
+
+def providers_of(
+    *, issuer: str, secrets: Mapping[str, str], node_port: int | None, mock_ports: Sequence[int]
+) -> list[Provider]:
+    """Describe the providers of all cities that have one.
+
+    Args:
+        issuer: public base URL of the platform.
+        secrets: by member, with which the platform authenticates at its provider.
+        node_port: where the program for Node listens; None if there is none, and then the other
+            kind serves its cities too.
+        mock_ports: one for each member.
+    """
+    story = Story()
+    found = []
+    for (member, kind), mock_port in zip(KINDS.items(), mock_ports, strict=True):
+        login = f"{issuer}/login/{member}"
+        is_node = kind == "node" and node_port is not None
+        # Not 127.0.0.1, where the platform is: browsers send cookies of a host to all its ports.
+        issuer_of_node, issuer_of_mock = (f"http://localhost:{p}" for p in (node_port, mock_port))
+        found.append(
+            Provider(
+                member=member,
+                kind="node" if is_node else "mock",
+                issuer=f"{issuer_of_node}/{member}" if is_node else issuer_of_mock,
+                port=node_port if is_node and node_port else mock_port,
+                client_secret=secrets[member],
+                redirect_uri=f"{login}/callback",
+                logged_out_uri=f"{login}/logged-out",
+                backchannel_logout_uri=f"{login}/backchannel-logout",
+                people=tuple(_person(story, member, role) for role in ROLES),
+            )
+        )
+    return found
+
+
+def read_providers(file: Path) -> list[Provider]:
+    """Read what `providers_as_json` wrote."""
+    return TypeAdapter(list[Provider]).validate_json(file.read_text(encoding="utf-8"))
+
+
+def providers_as_json(providers: list[Provider]) -> str:
+    return TypeAdapter(list[Provider]).dump_json(providers, indent=2).decode() + "\n"
+
+
+def _person(story: Story, member: str, role: str) -> Person:
+    return Person(
+        subject=f"{member}-{role}",
+        name=f"{role.title()}, {story.name_of(member)['en']}",
+        email=f"{role}@{member}.example",
+    )

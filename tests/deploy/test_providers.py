@@ -1,0 +1,132 @@
+"""The demo's identity providers, as the platform and its people see them."""
+
+import base64
+import hashlib
+import os
+import secrets
+from collections.abc import AsyncIterator
+from pathlib import Path
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import httpx2
+import pytest
+from joserfc import jwt
+from joserfc.jwk import KeySet
+
+from deploy.demo.browser import Browser
+from deploy.demo.providers.cities import KINDS, Provider, read_providers
+from deploy.embedded import node
+from deploy.embedded.console import Console
+from deploy.embedded.layout import DEMO_LOGINS, Ports, reserved_base_port
+from deploy.embedded.providers import DemoProviders
+from tests.deploy.standin_platform import running
+
+ISSUER = "http://127.0.0.1:1"
+"""Of a platform that is not there: nobody follows the last redirect."""
+VERIFIER = secrets.token_urlsafe(48)
+CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=")
+
+
+@pytest.fixture
+async def providers(tmp_path: Path) -> AsyncIterator[dict[str, Provider]]:
+    assert node.install(Console(quiet=True), os.environ)
+    file = tmp_path / "providers.json"
+    with reserved_base_port() as base:
+        demo = DemoProviders(
+            file=file,
+            ports=Ports(base),
+            secrets=dict.fromkeys(DEMO_LOGINS, "for-tests-only"),
+            issuer=ISSUER,
+        )
+        async with running(*demo.programs(), log=tmp_path / "log"):
+            yield {each.member: each for each in read_providers(file)}
+
+
+async def test_a_person_of_each_kind_of_provider_logs_in_and_is_named(
+    providers: dict[str, Provider],
+) -> None:
+    named = {}
+    async with httpx2.AsyncClient(trust_env=False) as http:
+        for member, provider in providers.items():
+            named[member] = await log_in(http, provider, "coordinator")
+
+    assert named == {
+        member: (
+            provider.issuer,
+            f"{member}-coordinator",
+            f"coordinator@{member}.example",
+            True,
+        )
+        for member, provider in providers.items()
+    }
+    assert {member: provider.kind for member, provider in providers.items()} == KINDS
+
+
+async def test_the_file_of_the_providers_is_private(
+    providers: dict[str, Provider], tmp_path: Path
+) -> None:
+    assert len(providers) == len(DEMO_LOGINS)
+    assert (tmp_path / "providers.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_without_node_every_city_has_the_other_kind_for_good(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    demo = {
+        "file": tmp_path / "providers.json",
+        "ports": Ports(10_000),
+        "secrets": dict.fromkeys(DEMO_LOGINS, "for-tests-only"),
+        "issuer": ISSUER,
+    }
+    monkeypatch.setattr(node, "is_installed", lambda: False)
+    first = DemoProviders(**demo).programs()  # type: ignore[arg-type]
+
+    monkeypatch.setattr(node, "is_installed", lambda: True)
+    again = DemoProviders(**demo).programs()  # type: ignore[arg-type]
+
+    assert [each.name for each in first] == ["demo-providers-mock"]
+    assert [each.name for each in again] == ["demo-providers-mock"]
+    issuers = {each.member: each.issuer for each in read_providers(tmp_path / "providers.json")}
+    assert issuers["seoul"] == "http://localhost:10007"
+
+
+async def log_in(
+    http: httpx2.AsyncClient, provider: Provider, role: str
+) -> tuple[str, str, str, bool]:
+    """Walk through a login as a browser and its platform do; gives what the provider says."""
+    known = (await http.get(f"{provider.issuer}/.well-known/openid-configuration")).json()
+    state, nonce = secrets.token_urlsafe(), secrets.token_urlsafe()
+    question = {
+        "response_type": "code",
+        "client_id": provider.client_id,
+        "redirect_uri": provider.redirect_uri,
+        "scope": "openid profile email",
+        "state": state,
+        "nonce": nonce,
+        "code_challenge": CHALLENGE.decode(),
+        "code_challenge_method": "S256",
+    }
+    async with Browser() as browser:
+        at = await browser.log_in(
+            f"{known['authorization_endpoint']}?{urlencode(question)}",
+            until=provider.redirect_uri,
+            person=provider.person(role).subject,
+        )
+    answer = dict(parse_qsl(urlsplit(at).query))
+    assert answer["state"] == state
+    token = await http.post(
+        known["token_endpoint"],
+        data={
+            "grant_type": "authorization_code",
+            "code": answer["code"],
+            "redirect_uri": provider.redirect_uri,
+            "code_verifier": VERIFIER,
+        },
+        auth=(provider.client_id, provider.client_secret),
+    )
+    keys = KeySet.import_key_set((await http.get(known["jwks_uri"])).json())
+    claims = jwt.decode(token.json()["id_token"], keys, algorithms=["RS256"]).claims
+    assert claims["nonce"] == nonce
+    bearer = {"Authorization": f"Bearer {token.json()['access_token']}"}
+    info = (await http.get(known["userinfo_endpoint"], headers=bearer)).json()
+    return claims["iss"], claims["sub"], info["email"], info["email_verified"]
