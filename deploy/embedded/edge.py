@@ -19,7 +19,7 @@ from deploy.embedded.probes import http_probe
 
 # Which service owns which paths: each prefix means itself and everything below it.
 ROUTES: Final[Mapping[str, tuple[str, ...]]] = {
-    "members": ("/api/v1/members", "/oauth", "/.well-known"),
+    "members": ("/api/v1/members", "/login", "/logout", "/oauth", "/.well-known"),
     "projects": ("/api/v1/projects", "/api/v1/participations", "/api/v1/milestones"),
     "notifications": ("/api/v1/inbox", "/api/v1/webhook-endpoints"),
 }
@@ -38,10 +38,13 @@ _PAGE_POLICY = (
     "frame-ancestors 'none'"
 )
 
+# These use something up that is good for once, such as a code, although they are a GET.
+_ONCE: Final = ["/login/*/callback", "/login/*/test/*", "/oauth/authorize"]
+
 # Sending these twice changes nothing more than sending them once: by their method (RFC 9110, 9.2.2)
 # or because the API keeps the first answer to an idempotency key.
 _REPEATABLE: Final = [
-    {"method": ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]},
+    {"method": ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"], "not": [{"path": _ONCE}]},
     {"method": ["POST"], "header": {"Idempotency-Key": ["*"]}},
 ]
 

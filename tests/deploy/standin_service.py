@@ -25,6 +25,7 @@ class Answer(BaseHTTPRequestHandler):
             "method": self.command,
             "body_bytes": len(body),
             "request_id": self.headers.get("X-Request-Id"),
+            "forwarded_for": self.headers.get("X-Forwarded-For"),
         }
         content = json.dumps(answer).encode()
         self.send_response(200)

@@ -55,6 +55,9 @@ async def front(tmp_path: Path) -> AsyncIterator[Front]:
     [
         ("/api/v1/members", "members"),
         ("/api/v1/members/seoul?expand=officials", "members"),
+        ("/login", "members"),
+        ("/login/seoul/callback?code=c", "members"),
+        ("/logout", "members"),
         ("/oauth/token", "members"),
         ("/.well-known/openid-configuration", "members"),
         ("/api/v1/projects/1/milestones", "projects"),
@@ -173,6 +176,31 @@ async def test_any_other_request_is_never_sent_twice(front: Front) -> None:
 
     assert (answer.status_code, answer.headers["content-type"]) == (502, PROBLEM)
     assert answer.headers["retry-after"] == "2"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/login/seoul/callback?state=s&code=/dies", "/oauth/authorize?continue=/dies"],
+)
+async def test_what_uses_something_up_is_never_sent_twice(front: Front, path: str) -> None:
+    answer = await front.client.get(path)
+
+    assert (answer.status_code, answer.headers["content-type"]) == (502, PROBLEM)
+
+
+async def test_what_is_good_for_once_waits_for_its_process_to_come_back(front: Front) -> None:
+    assert front.members.pid is not None
+
+    os.kill(front.members.pid, signal.SIGKILL)
+    answer = await front.client.get("/login/seoul/callback?code=c")
+
+    assert answer.status_code == 200
+
+
+async def test_nobody_can_choose_the_address_that_services_see(front: Front) -> None:
+    answer = await front.client.get("/login", headers={"X-Forwarded-For": "203.0.113.7"})
+
+    assert answer.json()["forwarded_for"] == HOST
 
 
 async def test_the_page_and_all_it_needs_come_from_the_edge_itself(front: Front) -> None:
