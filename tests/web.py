@@ -2,7 +2,7 @@
 
 import time
 from typing import Any, Final
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from fastapi import FastAPI
 from httpx2 import ASGITransport, AsyncClient
@@ -79,6 +79,20 @@ def token(member: str, scopes: str = SCOPES, *, client_id: str | None = None, **
         }
         | claims,
         KEY,
+    )
+
+
+def person_token(
+    member: str, official_id: UUID, scopes: str = SCOPES, *, session_id: UUID | None = None
+) -> str:
+    """An access token of an official, who uses an application of the host."""
+    return token(
+        member,
+        scopes,
+        client_id="tokyo-portal",
+        sub=str(official_id),
+        sid=str(session_id or uuid4()),
+        auth_time=int(time.time()),
     )
 
 

@@ -5,14 +5,20 @@ from typing import Final
 
 from services.projects.consumers.members import SUBSCRIPTIONS
 from services.projects.settings import ProjectsSettings
+from services.projects.use_cases.forget_sessions import forget_sessions
 from services.projects.use_cases.note_overdue_milestones import note_overdue_milestones
 from shared.serving import Worker
 from shared.timers import Timer
 
+HOUR_SECONDS: Final = 3600
+
 WORKER: Final = Worker(
     "projects",
     subscriptions=SUBSCRIPTIONS,
-    timers=[Timer("milestones-overdue", note_overdue_milestones)],
+    timers=[
+        Timer("milestones-overdue", note_overdue_milestones),
+        Timer("forget-sessions", forget_sessions, every_seconds=HOUR_SECONDS),
+    ],
 )
 
 

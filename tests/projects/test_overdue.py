@@ -133,4 +133,4 @@ async def test_a_milestone_that_somebody_is_changing_waits_for_the_next_time(
 
 
 def test_the_worker_looks_after_deadlines() -> None:
-    assert [timer.name for timer in WORKER.timers] == ["milestones-overdue"]
+    assert "milestones-overdue" in [timer.name for timer in WORKER.timers]

@@ -7,7 +7,6 @@ from fastapi import APIRouter, Query, Request, Response, status
 from pydantic import Field, model_validator
 
 from services.projects.http.fields import Description, ReasonIn
-from services.projects.http.seeing import Reader
 from services.projects.model.milestone import (
     ContributionsOpen,
     MemberNotParticipating,
@@ -179,7 +178,7 @@ async def get_project_milestones(
     request: Request,
     response: Response,
     reading: CurrentReading,
-    actor: Reader,
+    actor: CurrentActor,
     paging: CurrentPaging,
     status: MilestoneStatus | None = None,
     overdue: bool | None = None,
@@ -205,7 +204,7 @@ async def get_milestones(
     request: Request,
     response: Response,
     reading: CurrentReading,
-    actor: Reader,
+    actor: CurrentActor,
     paging: CurrentPaging,
     member: Annotated[
         Slug | None, Query(description="Is accountable for it or contributes to it.")
@@ -233,7 +232,7 @@ async def get_milestones(
 
 @router.get("/milestones/{milestone_id}", responses=refusals(MissingScope, MilestoneNotFound))
 async def get_milestone(
-    milestone_id: UUID, response: Response, reading: CurrentReading, actor: Reader
+    milestone_id: UUID, response: Response, reading: CurrentReading, actor: CurrentActor
 ) -> MilestoneOut:
     """Read a milestone."""
     return answer(response, await milestone_seen(reading, milestone_id, actor=actor))

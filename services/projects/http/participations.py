@@ -7,7 +7,6 @@ from fastapi import APIRouter, Query, Request, Response, status
 from pydantic import Field
 
 from services.projects.http.fields import Remark
-from services.projects.http.seeing import Reader
 from services.projects.model.participation import (
     AlreadyInvited,
     InvitationAnswered,
@@ -162,7 +161,7 @@ async def get_project_participations(
     request: Request,
     response: Response,
     reading: CurrentReading,
-    actor: Reader,
+    actor: CurrentActor,
     paging: CurrentPaging,
     status: ParticipationStatus | None = None,
     updated_since: Instant | None = None,
@@ -186,7 +185,7 @@ async def get_participations(
     request: Request,
     response: Response,
     reading: CurrentReading,
-    actor: Reader,
+    actor: CurrentActor,
     paging: CurrentPaging,
     member: Annotated[
         Slug | None,
@@ -219,7 +218,7 @@ async def get_participations(
     "/participations/{participation_id}", responses=refusals(MissingScope, ParticipationNotFound)
 )
 async def get_participation(
-    participation_id: UUID, response: Response, reading: CurrentReading, actor: Reader
+    participation_id: UUID, response: Response, reading: CurrentReading, actor: CurrentActor
 ) -> ParticipationOut:
     """Read a participation."""
     return answer(response, await participation_seen(reading, participation_id, actor=actor))

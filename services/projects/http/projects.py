@@ -7,7 +7,6 @@ from fastapi import APIRouter, Query, Request, Response, status
 from pydantic import Field, model_validator
 
 from services.projects.http.fields import Description, ReasonIn
-from services.projects.http.seeing import Reader
 from services.projects.model.project import (
     MilestonesOpen,
     NobodyTakesPart,
@@ -128,7 +127,7 @@ async def get_projects(
     request: Request,
     response: Response,
     reading: CurrentReading,
-    actor: Reader,
+    actor: CurrentActor,
     paging: CurrentPaging,
     status: ProjectStatus | None = None,
     member: Annotated[
@@ -156,7 +155,7 @@ async def get_projects(
 
 @router.get("/{project_id}", responses=refusals(MissingScope, ProjectNotFound))
 async def get_project(
-    project_id: UUID, response: Response, reading: CurrentReading, actor: Reader
+    project_id: UUID, response: Response, reading: CurrentReading, actor: CurrentActor
 ) -> ProjectOut:
     """Read a project."""
     return answer(response, await project_seen(reading, project_id, actor=actor))

@@ -1,5 +1,6 @@
 """What this service knows of the members service: copies that follow its facts."""
 
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Index
@@ -33,6 +34,7 @@ class KnownOfficial(Base, kw_only=True):
     member: Mapped[str]
     function: Mapped[dict[str, str]]
     roles: Mapped[tuple[str, ...]]
+    scopes: Mapped[tuple[str, ...]] = mapped_column(default=(), server_default="{}")
     status: Mapped[str]
 
 
@@ -45,3 +47,14 @@ class KnownClient(Base, kw_only=True):
     version: Mapped[int]
     member: Mapped[str]
     status: Mapped[str]
+
+
+class KnownSession(Base, kw_only=True):
+    """The end of a person's session: tokens with this `sid` are good no longer."""
+
+    __tablename__ = "known_session"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    version: Mapped[int]
+    ended_at: Mapped[datetime]
+    good_until: Mapped[datetime] = mapped_column(index=True)

@@ -10,12 +10,21 @@ from shared.actor import Actor
 from shared.contracts.projects import ParticipationRole, ParticipationStatus
 from shared.refusals import Forbidden, Unauthenticated
 
+MAY_READ: Final = "projects:read"
 MAY_WRITE: Final = "projects:write"
 MAY_CONTRIBUTE: Final = "projects:contribute"
 
 
 class ClientRevoked(Unauthenticated):
     """The access token is genuine, but the client that it was issued to may not act any more."""
+
+
+class OfficialMayNotAct(Unauthenticated):
+    """The access token is genuine, but its member lets the person act for it no longer."""
+
+
+class SessionOver(Unauthenticated):
+    """The access token is genuine, but the session that it belongs to has ended."""
 
 
 class MemberNotActive(Forbidden):
@@ -41,7 +50,10 @@ Places = Mapping[str, Place]
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The actor, what the network says of its member, and who else has a place in the project."""
+    """The actor, what the network says of its member, and who else has a place in the project.
+
+    A person is allowed here no more than what their roles cover now.
+    """
 
     actor: Actor
     member_status: str | None
@@ -52,6 +64,14 @@ class Standing:
     def member(self) -> str:
         return self.actor.member
 
+    def ensure_may_read(self) -> None:
+        """Refuse unless the actor may read projects at all.
+
+        Raises:
+            MissingScope: the access token or the person's roles do not cover it.
+        """
+        self.actor.ensure_may(MAY_READ)
+
     def ensure_may_write(self, *scopes: str) -> None:
         """Refuse unless the actor may change anything at all: every change begins here.
 
@@ -59,7 +79,7 @@ class Standing:
             scopes: any one of them is enough; `projects:write` always is.
 
         Raises:
-            MissingScope: the access token does not cover it.
+            MissingScope: the access token or the person's roles do not cover it.
             MemberNotActive: the member is suspended, has withdrawn or is not known here.
         """
         if not self.actor.scopes.intersection(scopes):

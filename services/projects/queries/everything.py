@@ -34,6 +34,7 @@ class KnownOfficialState(State):
     member: str
     function: dict[str, str]
     roles: tuple[str, ...]
+    scopes: tuple[str, ...]
     status: str
 
 

@@ -23,7 +23,9 @@ from services.projects.queries.standings import (
     PLACES,
     PROJECT_ID,
     VISIBLE,
+    ensure_may_read,
     parameters,
+    reading_from,
     standing_from,
     standing_in,
 )
@@ -50,10 +52,12 @@ async def milestone_seen(reading: Reading, milestone_id: UUID, *, actor: Actor) 
     """Load a milestone of a project that the actor may see.
 
     Raises:
+        ClientRevoked, OfficialMayNotAct, SessionOver, MissingScope: the actor may not read.
         MilestoneNotFound: for the actor there is none.
     """
     found = await reading.rows(_ONE_SEEN, parameters(actor, milestone_id=milestone_id))
     if not found:
+        await ensure_may_read(reading, actor=actor)
         raise no_milestone(milestone_id)
     [seen] = await _with_what_belongs(reading, found, actor=actor)
     return seen
@@ -150,6 +154,10 @@ async def list_milestones(
     """List milestones of projects that the actor may see, with what is contributed to them.
 
     `member` is accountable or contributes; before `due_before` the deadline is over.
+
+    Raises:
+        ClientRevoked, OfficialMayNotAct, SessionOver, MissingScope: the actor may not read.
+        CursorUnknown: the cursor was not made by this list.
     """
     filters = {
         "project_id": project_id,
@@ -162,6 +170,8 @@ async def list_milestones(
     rows, cursor = await _LISTED.read(
         reading, paging, sort=sort, filters=filters, parameters=parameters(actor)
     )
+    if not rows and project_id is None:
+        await ensure_may_read(reading, actor=actor)
     return await _with_what_belongs(reading, rows, actor=actor), cursor
 
 
@@ -179,6 +189,7 @@ async def list_milestones_of_project(
     """List the milestones of one project.
 
     Raises:
+        ClientRevoked, OfficialMayNotAct, SessionOver, MissingScope: the actor may not read.
         ProjectNotFound: for the actor there is no such project.
     """
     found, cursor = await list_milestones(
@@ -204,7 +215,7 @@ async def _with_what_belongs(
         return []
     milestones: dict[UUID, Milestone] = {milestone.id: milestone for milestone, _ in rows}
     around = {
-        project.id: (project, standing_from(actor, rows[0][1], places))
+        project.id: (project, reading_from(actor, rows[0][1], places))
         for project, places in await reading.rows(
             _PROJECTS, {"projects": list({each.project_id for each in milestones.values()})}
         )

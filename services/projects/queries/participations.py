@@ -21,8 +21,9 @@ from services.projects.queries.standings import (
     PLACES,
     PROJECT_ID,
     VISIBLE,
+    ensure_may_read,
     parameters,
-    standing_from,
+    reading_from,
     standing_in,
 )
 from shared.actor import Actor
@@ -46,10 +47,12 @@ async def participation_seen(
     """Load a participation in a project that the actor may see, in one statement.
 
     Raises:
+        ClientRevoked, OfficialMayNotAct, SessionOver, MissingScope: the actor may not read.
         ParticipationNotFound: for the actor there is none.
     """
     found = await reading.rows(_ONE_SEEN, parameters(actor, participation_id=participation_id))
     if not found:
+        await ensure_may_read(reading, actor=actor)
         raise no_participation(participation_id)
     return _read(actor, *found[0])
 
@@ -100,7 +103,12 @@ async def list_participations(
     status: ParticipationStatus | None = None,
     updated_since: datetime | None = None,
 ) -> tuple[list[ParticipationSeen], str | None]:
-    """List participations in projects that the actor may see."""
+    """List participations in projects that the actor may see.
+
+    Raises:
+        ClientRevoked, OfficialMayNotAct, SessionOver, MissingScope: the actor may not read.
+        CursorUnknown: the cursor was not made by this list.
+    """
     filters = {
         "project_id": project_id,
         "member": member,
@@ -110,6 +118,8 @@ async def list_participations(
     rows, cursor = await _LISTED.read(
         reading, paging, sort=sort, filters=filters, parameters=parameters(actor)
     )
+    if not rows and project_id is None:
+        await ensure_may_read(reading, actor=actor)
     return [_read(actor, *row) for row in rows], cursor
 
 
@@ -126,6 +136,7 @@ async def list_participations_of_project(
     """List the participations of one project.
 
     Raises:
+        ClientRevoked, OfficialMayNotAct, SessionOver, MissingScope: the actor may not read.
         ProjectNotFound: for the actor there is no such project.
     """
     found, cursor = await list_participations(
@@ -146,4 +157,4 @@ def _read(
     actor: Actor, participation: Participation, project: Project, home: Any, places: Any
 ) -> ParticipationSeen:
     set_committed_value(participation, "project", project)
-    return participation, standing_from(actor, home, places)
+    return participation, reading_from(actor, home, places)

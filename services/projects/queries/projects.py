@@ -31,9 +31,11 @@ from services.projects.queries.standings import (
     PLACES,
     PROJECT_ID,
     VISIBLE,
+    ensure_may_read,
     has_place,
     parameters,
     places_in,
+    reading_from,
     standing_from,
 )
 from shared.actor import Actor
@@ -62,7 +64,7 @@ def progress_of(project_id: BindParameter[UUID] | InstrumentedAttribute[UUID]) -
 
 _SEEN: Final = select(Project, HOME, PLACES, progress_of(Project.id)).where(VISIBLE)
 _ONE_SEEN: Final = Question(_SEEN.where(Project.id == PROJECT_ID))
-_IS_SEEN: Final = Question(select(exists().where(Project.id == PROJECT_ID, VISIBLE)))
+_IS_SEEN: Final = Question(select(exists().where(Project.id == PROJECT_ID, VISIBLE), HOME))
 _AROUND: Final = Question(select(HOME, places_in(PROJECT_ID), progress_of(PROJECT_ID)))
 
 
@@ -70,10 +72,12 @@ async def project_seen(reading: Reading, project_id: UUID, *, actor: Actor) -> P
     """Load a project that the actor may see, in one statement.
 
     Raises:
+        ClientRevoked, OfficialMayNotAct, SessionOver, MissingScope: the actor may not read.
         ProjectNotFound: for the actor there is none.
     """
     found = await reading.rows(_ONE_SEEN, parameters(actor, project_id=project_id))
     if not found:
+        await ensure_may_read(reading, actor=actor)
         raise no_project(project_id)
     return _read(actor, *found[0])
 
@@ -105,9 +109,11 @@ async def ensure_project_seen(reading: Reading, project_id: UUID, *, actor: Acto
     """Tell an empty list from a project that the actor may not see.
 
     Raises:
+        ClientRevoked, OfficialMayNotAct, SessionOver, MissingScope: the actor may not read.
         ProjectNotFound: for the actor there is none.
     """
-    [(is_seen,)] = await reading.rows(_IS_SEEN, parameters(actor, project_id=project_id))
+    [(is_seen, home)] = await reading.rows(_IS_SEEN, parameters(actor, project_id=project_id))
+    reading_from(actor, home, None)
     if not is_seen:
         raise no_project(project_id)
 
@@ -139,7 +145,12 @@ async def list_projects(
     objective: str | None = None,
     updated_since: datetime | None = None,
 ) -> tuple[list[ProjectSeen], str | None]:
-    """List projects that the actor may see. `member` leads them, takes part or is invited."""
+    """List projects that the actor may see. `member` leads them, takes part or is invited.
+
+    Raises:
+        ClientRevoked, OfficialMayNotAct, SessionOver, MissingScope: the actor may not read.
+        CursorUnknown: the cursor was not made by this list.
+    """
     filters = {
         "status": status,
         "member": member,
@@ -150,8 +161,10 @@ async def list_projects(
     rows, cursor = await _LISTED.read(
         reading, paging, sort=sort, filters=filters, parameters=parameters(actor)
     )
+    if not rows:
+        await ensure_may_read(reading, actor=actor)
     return [_read(actor, *row) for row in rows], cursor
 
 
 def _read(actor: Actor, project: Project, home: Any, places: Any, progress: Any) -> ProjectSeen:
-    return project, standing_from(actor, home, places), Progress(*progress)
+    return project, reading_from(actor, home, places), Progress(*progress)

@@ -24,12 +24,23 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
-from services.projects.model.known import KnownClient, KnownMember
+from services.projects.model.known import (
+    KnownClient,
+    KnownMember,
+    KnownOfficial,
+    KnownSession,
+)
 from services.projects.model.participation import HAS_A_PLACE, Participation
 from services.projects.model.project import Project
-from services.projects.model.standing import ClientRevoked, Place, Standing
+from services.projects.model.standing import (
+    ClientRevoked,
+    OfficialMayNotAct,
+    Place,
+    SessionOver,
+    Standing,
+)
 from shared.actor import Actor
-from shared.reading import Question
+from shared.reading import Question, Reading
 
 # What every read asks is built once: building a statement costs more than sending it.
 ME: Final = bindparam("me", type_=Text())
@@ -66,12 +77,24 @@ MY_CLIENT: Final = (
     .scalar_subquery()
 )
 
-HOME: Final = (
-    select(func.jsonb_build_array(KnownMember.status, KnownMember.time_zone, MY_CLIENT))
+MY_OFFICIAL: Final = (
+    select(func.jsonb_build_array(KnownOfficial.status, KnownOfficial.scopes))
+    .where(KnownOfficial.id == bindparam("official", type_=Uuid()))
+    .scalar_subquery()
+)
+
+MY_MEMBER: Final = (
+    select(func.jsonb_build_array(KnownMember.status, KnownMember.time_zone))
     .where(KnownMember.slug == ME)
     .scalar_subquery()
 )
-"""What the network says of the actor's member and client."""
+
+MY_SESSION_IS_OVER: Final = exists().where(KnownSession.id == bindparam("session", type_=Uuid()))
+
+HOME: Final = select(
+    func.jsonb_build_array(MY_MEMBER, MY_CLIENT, MY_OFFICIAL, MY_SESSION_IS_OVER)
+).scalar_subquery()
+"""What the network says of the actor's member, client, person and session."""
 
 
 def places_in(project_id: BindParameter[UUID] | InstrumentedAttribute[UUID]) -> ScalarSelect[Any]:
@@ -95,20 +118,60 @@ _INSIDE: Final = Question(select(HOME, places_in(PROJECT_ID)))
 
 def parameters(actor: Actor, **others: Any) -> dict[str, Any]:
     """Values for the statements that are built of the parts above."""
-    return {"me": actor.member, "client": actor.client_id, **others}
+    return {
+        "me": actor.member,
+        "client": actor.client_id,
+        "official": actor.official_id,
+        "session": actor.session_id,
+        **others,
+    }
 
 
 def standing_from(actor: Actor, home: Any, places: Any) -> Standing:
     """Read the columns `HOME` and `PLACES`.
 
+    Of whom nothing is known yet nothing is taken away: the token is genuine, and the copy may be a
+    moment late.
+
     Raises:
-        ClientRevoked: the actor's access token is good no longer.
+        ClientRevoked, OfficialMayNotAct, SessionOver: the actor's access token is good no longer.
     """
-    status, time_zone, client_status = home or (None, None, None)
+    member, client_status, official, session_is_over = home or (None, None, None, False)
     if client_status == "revoked":
         raise ClientRevoked("The client that the access token was issued to has been revoked.")
-    found = {member: Place(role, answer) for member, (role, answer) in (places or {}).items()}
+    if session_is_over:
+        raise SessionOver("The session that the access token belongs to has ended.")
+    if official is not None:
+        official_status, scopes = official
+        if official_status != "active":
+            raise OfficialMayNotAct(f"The official is {official_status}.")
+        actor = actor.narrowed(scopes)
+    status, time_zone = member or (None, None)
+    found = {name: Place(role, answer) for name, (role, answer) in (places or {}).items()}
     return Standing(actor, status, time_zone, found)
+
+
+def reading_from(actor: Actor, home: Any, places: Any) -> Standing:
+    """Read the columns `HOME` and `PLACES` for somebody who wants to read.
+
+    Raises:
+        ClientRevoked, OfficialMayNotAct, SessionOver: the actor's access token is good no longer.
+        MissingScope: the actor may not read projects.
+    """
+    standing = standing_from(actor, home, places)
+    standing.ensure_may_read()
+    return standing
+
+
+async def ensure_may_read(reading: Reading, *, actor: Actor) -> None:
+    """Ask about the actor alone, where nothing was found that could have been read with it.
+
+    Raises:
+        ClientRevoked, OfficialMayNotAct, SessionOver: the actor's access token is good no longer.
+        MissingScope: the actor may not read projects.
+    """
+    [(home,)] = await reading.rows(_OUTSIDE, parameters(actor))
+    reading_from(actor, home, None)
 
 
 async def standing_outside(session: AsyncSession, *, actor: Actor) -> Standing:
