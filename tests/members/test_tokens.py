@@ -114,7 +114,7 @@ async def test_a_token_says_what_the_standard_wants_and_whom_it_acts_for(
 
     token = jwt.decode(headers["Authorization"].removeprefix("Bearer "), keys, ["ES256"])
 
-    [key] = keys.keys
+    [key] = [key for key in keys.keys if key.kid == token.header["kid"]]
     assert token.header == {"typ": "at+jwt", "alg": "ES256", "kid": key.thumbprint()}
     assert set(token.claims) == {
         *("iss", "sub", "client_id", "aud", "exp", "iat", "jti", "scope", "member")
@@ -421,22 +421,25 @@ async def test_the_server_describes_itself(http: AsyncClient) -> None:
 
 
 async def test_only_public_keys_are_published(http: AsyncClient) -> None:
-    [key] = (await http.get("/oauth/jwks")).json()["keys"]
+    key, identity = (await http.get("/oauth/jwks")).json()["keys"]
 
     assert set(key) == {"kty", "crv", "x", "y", "kid", "use", "alg"}
     assert (key["kty"], key["crv"], key["use"], key["alg"]) == ("EC", "P-256", "sig", "ES256")
+    assert set(identity) == {"kty", "n", "e", "kid", "use", "alg"}
+    assert (identity["kty"], identity["use"], identity["alg"]) == ("RSA", "sig", "RS256")
 
 
 async def test_private_keys_are_kept_sealed(http: AsyncClient, database: Database) -> None:
-    [public] = (await http.get("/oauth/jwks")).json()["keys"]
+    public = (await http.get("/oauth/jwks")).json()["keys"]
 
     async with database.sessions() as session:
-        [row] = await session.scalars(select(SigningKey))
+        rows = list(await session.scalars(select(SigningKey)))
 
-    assert row.id == public["kid"]
-    assert row.sealed_key.startswith("v1.k1.")
-    opened = Seals.read(MASTER_KEYS).open(row.sealed_key, place=SigningKey.place(row.id))
-    assert b'"d"' in opened
+    assert {row.id for row in rows} == {key["kid"] for key in public}
+    for row in rows:
+        assert row.sealed_key.startswith("v1.k1.")
+        opened = Seals.read(MASTER_KEYS).open(row.sealed_key, place=SigningKey.place(row.id))
+        assert b'"d"' in opened
 
 
 async def test_of_many_that_need_the_first_key_one_makes_it(database: Database) -> None:
@@ -447,8 +450,9 @@ async def test_of_many_that_need_the_first_key_one_makes_it(database: Database) 
         second = await read_signing_keys(other, seals=seals, now=utc_now())
 
     async with database.sessions() as session:
-        assert await session.scalar(select(func.count()).select_from(SigningKey)) == 1
+        assert await session.scalar(select(func.count()).select_from(SigningKey)) == 2
     assert first.signing.kid == second.signing.kid
+    assert first.identity.kid == second.identity.kid
 
 
 async def test_the_newest_active_key_signs_and_all_in_use_are_published(
@@ -464,7 +468,8 @@ async def test_the_newest_active_key_signs_and_all_in_use_are_published(
     published = (await http.get("/oauth/jwks")).json()
     headers = await bearer(http, host(network))
 
-    assert sorted(key["kid"] for key in published["keys"]) == sorted(ids)
+    of_access = [key["kid"] for key in published["keys"] if key["alg"] == "ES256"]
+    assert sorted(of_access) == sorted(ids)
     keys = KeySet.import_key_set(published)
     token = jwt.decode(headers["Authorization"].removeprefix("Bearer "), keys)
     assert token.header["kid"] == active.id

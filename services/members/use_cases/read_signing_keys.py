@@ -1,25 +1,31 @@
-"""Use case: a process needs the keys that access tokens are signed with."""
+"""Use case: a process needs the keys that tokens are signed with."""
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final, get_args
 
-from joserfc.jwk import ECKey
+from joserfc.jwk import ECKey, RSAKey
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.members.model.signing_key import SigningKey
+from services.members.model.signing_key import SigningKey, SigningKeyAlgorithm
 from services.members.queries.signing_keys import keys_in_use, wait_for_turn
 from shared.sealing import Seals
+
+ALGORITHMS: Final[tuple[SigningKeyAlgorithm, ...]] = get_args(SigningKeyAlgorithm)
+RSA_BITS: Final = 2048
 
 
 @dataclass(frozen=True, slots=True)
 class SigningKeys:
-    """The private key that signs, and every key that others may meet, newest first."""
+    """The private keys that sign, and every key that others may meet, newest first."""
 
     signing: ECKey
-    published: tuple[ECKey, ...]
+    """Signs access tokens, with ES256."""
+    identity: RSAKey
+    """Signs id_tokens, with RS256."""
+    published: tuple[ECKey | RSAKey, ...]
 
     def document(self) -> dict[str, Any]:
         """The public keys as a JWK set. Source: RFC 7517."""
@@ -27,39 +33,51 @@ class SigningKeys:
 
 
 async def read_signing_keys(session: AsyncSession, *, seals: Seals, now: datetime) -> SigningKeys:
-    """Read the keys in use; the first one ever is made by whoever needs it first.
+    """Read the keys in use; the first ones ever are made by whoever needs them first.
 
     Raises:
         CannotOpen: a key was sealed with a master key that we do not have.
     """
     rows = await keys_in_use(session)
-    if not _active(rows):
+    if _missing(rows):
         await wait_for_turn(session)
         rows = await keys_in_use(session)
-    if not _active(rows):
-        rows = [new_signing_key(seals, now), *rows]
-        session.add(rows[0])
+    made = [new_signing_key(seals, now, algorithm) for algorithm in _missing(rows)]
+    session.add_all(made)
+    rows = [*made, *rows]
     keys = {row.id: _opened(row, seals) for row in rows}
-    return SigningKeys(keys[_active(rows)[0].id], tuple(keys.values()))
+    signing, identity = (keys[_active(rows, algorithm)[0].id] for algorithm in ALGORITHMS)
+    if not isinstance(signing, ECKey) or not isinstance(identity, RSAKey):
+        raise TypeError("a signing key is not of the kind that its row says")
+    return SigningKeys(signing, identity, tuple(keys.values()))
 
 
-def new_signing_key(seals: Seals, now: datetime) -> SigningKey:
-    """Make a key for ES256, named by its thumbprint. Source: RFC 7638."""
-    key = ECKey.generate_key("P-256")
+def new_signing_key(
+    seals: Seals, now: datetime, algorithm: SigningKeyAlgorithm = "ES256"
+) -> SigningKey:
+    """Make a key, named by its thumbprint. Source: RFC 7638."""
+    key: ECKey | RSAKey
+    key = ECKey.generate_key("P-256") if algorithm == "ES256" else RSAKey.generate_key(RSA_BITS)
     key_id = key.thumbprint()
-    private = key.as_dict(private=True) | {"kid": key_id, "use": "sig", "alg": "ES256"}
+    private = key.as_dict(private=True) | {"kid": key_id, "use": "sig", "alg": algorithm}
     return SigningKey(
         id=key_id,
         sealed_key=seals.seal(json.dumps(private).encode(), place=SigningKey.place(key_id)),
+        algorithm=algorithm,
         status="active",
         created_at=now,
     )
 
 
-def _active(rows: Sequence[SigningKey]) -> list[SigningKey]:
-    return [row for row in rows if row.status == "active"]
+def _missing(rows: Sequence[SigningKey]) -> list[SigningKeyAlgorithm]:
+    """Algorithms that no key signs with."""
+    return [algorithm for algorithm in ALGORITHMS if not _active(rows, algorithm)]
 
 
-def _opened(row: SigningKey, seals: Seals) -> ECKey:
-    private = seals.open(row.sealed_key, place=SigningKey.place(row.id))
-    return ECKey.import_key(json.loads(private))
+def _active(rows: Sequence[SigningKey], algorithm: SigningKeyAlgorithm) -> list[SigningKey]:
+    return [row for row in rows if row.status == "active" and row.algorithm == algorithm]
+
+
+def _opened(row: SigningKey, seals: Seals) -> ECKey | RSAKey:
+    private = json.loads(seals.open(row.sealed_key, place=SigningKey.place(row.id)))
+    return ECKey.import_key(private) if row.algorithm == "ES256" else RSAKey.import_key(private)
