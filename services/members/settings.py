@@ -24,6 +24,16 @@ class MembersSettings(Settings):
     sign_in_rest_seconds: Seconds = Field(
         default=3_600, description="A person's session ends when nothing was asked for so long."
     )
+    identity_allow_private: bool = Field(
+        default=False,
+        description="Ask identity providers at private addresses and without TLS: only to develop.",
+    )
+    identity_seconds: Seconds = Field(
+        default=5, description="How long an identity provider may take over all that a login needs."
+    )
+    identity_parallel: Annotated[int, Field(ge=1)] = Field(
+        default=6, description="Logins of one process that ask their provider at the same time."
+    )
 
     @field_validator("master_keys")
     @classmethod

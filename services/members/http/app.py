@@ -4,7 +4,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from services.members.http import clients, members, officials
+from services.members.http import clients, identity_providers, members, officials
 from services.members.http.oauth import routes
 from services.members.http.oauth.keys import KeyRing
 from services.members.settings import MembersSettings
@@ -21,7 +21,7 @@ def create_app(settings: MembersSettings) -> FastAPI:
         "members",
         "Members",
         settings,
-        [members.router, officials.router, clients.router],
+        [members.router, officials.router, clients.router, identity_providers.router],
         own_keys=own_keys,
     )
     # Not resources of the API: other standards say how these are asked and what they answer.

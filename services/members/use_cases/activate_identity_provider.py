@@ -1,0 +1,38 @@
+"""Use case: a member lets its officials log in at a provider that works."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.members.model.identity_provider import IdentityProvider
+from services.members.model.speaker import Speaker
+from services.members.use_cases.governed_provider import governed_provider
+
+
+async def activate_identity_provider(
+    session: AsyncSession,
+    slug: str,
+    provider_id: UUID,
+    *,
+    expected: int | None,
+    speaker: Speaker,
+    now: datetime,
+) -> IdentityProvider:
+    """Let officials log in at a provider with which a test login has succeeded.
+
+    Raises:
+        MemberNotFound: there is no such member.
+        ProviderNotFound: the member has no such provider, or the speaker is another.
+        MissingScope: the token does not cover it.
+        MemberNotActive: the member is suspended or has withdrawn.
+        VersionStale: it is at another version than `expected`.
+        ProviderIsRetired: it is history.
+        ProviderIsActive: they can already.
+        ProviderNotTested: no test login has succeeded with what is configured now.
+    """
+    provider = await governed_provider(
+        session, slug, provider_id, expected=expected, speaker=speaker
+    )
+    provider.activate(at=now)
+    return provider
