@@ -14,6 +14,7 @@ from services.notifications.consumers.webhooks import WEBHOOKS
 from services.notifications.settings import NotificationsSettings
 from services.notifications.use_cases.fold_into_inboxes import place_facts
 from services.notifications.use_cases.forget_deliveries import forget_deliveries
+from services.notifications.use_cases.forget_sessions import forget_sessions
 from shared.serving import Worker
 from shared.timers import Timer
 
@@ -27,7 +28,10 @@ async def place(session: AsyncSession, now: datetime) -> bool:
 WORKER: Final = Worker(
     "notifications",
     subscriptions=[*COPIES, *INBOXES, *WEBHOOKS],
-    timers=[Timer("place-facts", place)],
+    timers=[
+        Timer("place-facts", place),
+        Timer("forget-sessions", forget_sessions, every_seconds=HOUR_SECONDS),
+    ],
     parts={"sender": send_webhooks},
 )
 

@@ -27,6 +27,8 @@ from shared.contracts.members import (
     OfficialState,
     OfficialStatus,
     Role,
+    SessionEnded,
+    SessionState,
 )
 from shared.contracts.projects import (
     ContributionState,
@@ -117,6 +119,7 @@ def official(
     official_id: UUID,
     slug: str,
     *roles: Role,
+    scopes: tuple[str, ...] = ("notifications:read",),
     status: OfficialStatus = "active",
     version: int = 1,
     kind: type[OfficialEvent] = OfficialAppointed,
@@ -130,11 +133,25 @@ def official(
         email=None,
         language="en",
         roles=roles,
+        scopes=scopes,
         status=status,
         created_at=at(0),
         updated_at=at(version),
     )
     return kind.about(state, by=TOKYO_MACHINE, at=at(version), audience=(slug,))
+
+
+def ended_session(session_id: UUID, official_id: UUID, slug: str) -> SessionEnded:
+    state = SessionState(
+        id=session_id,
+        version=1,
+        member=slug,
+        official_id=official_id,
+        client_id="tokyo-portal",
+        ended_at=at(0),
+        good_until=at(10),
+    )
+    return SessionEnded.about(state, by=TOKYO_MACHINE, at=at(0), audience=(slug,))
 
 
 def revoked_client(client_id: str, slug: str) -> ClientEvent:

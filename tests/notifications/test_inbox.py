@@ -102,7 +102,7 @@ PENDING, DELIVERED = contribution("seoul"), contribution("seoul", "delivered")
 RETURNED = contribution("seoul", "returned", contribution_id=DELIVERED.id)
 ACCEPTED = contribution("seoul", "accepted", contribution_id=DELIVERED.id)
 ACK = ()
-[PLACING] = WORKER.timers
+PLACING = next(timer for timer in WORKER.timers if timer.name == "place-facts")
 BOTH = {"tokyo": "participating", "seoul": "participating"}
 
 

@@ -21,7 +21,7 @@ from shared.identifiers import new_id
 from shared.messaging.tables import OutboxMessage
 from tests.conftest import Database
 from tests.notifications.hearing import Ears, member, milestone, official, participation, project
-from tests.web import api, token
+from tests.web import api, person_token
 
 TOKYO, SEOUL, COLLEAGUE = new_id(), new_id(), new_id()
 HARBOUR, BRIDGE, READINGS = new_id(), new_id(), new_id()
@@ -55,8 +55,7 @@ def seoul(app: FastAPI) -> AsyncClient:
 
 def person(app: FastAPI, official_id: UUID, slug: str = "seoul") -> AsyncClient:
     client = api(app)
-    credentials = token(slug, sub=str(official_id), client_id="web")
-    client.headers["Authorization"] = f"Bearer {credentials}"
+    client.headers["Authorization"] = f"Bearer {person_token(slug, official_id)}"
     return client
 
 

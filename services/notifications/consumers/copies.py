@@ -8,14 +8,16 @@ from services.notifications.model.known import (
     KnownOfficial,
     KnownParticipation,
     KnownProject,
+    KnownSession,
 )
-from shared.contracts.members import ClientEvent, MemberEvent, OfficialEvent
+from shared.contracts.members import ClientEvent, MemberEvent, OfficialEvent, SessionEvent
 from shared.contracts.projects import ParticipationEvent, ProjectEvent
 from shared.messaging.consumer import Copy, Subscription
 
 COPIES: Final[list[Subscription[Any]]] = [
     Copy("notifications-members", MemberEvent, table=KnownMember),
     Copy("notifications-officials", OfficialEvent, table=KnownOfficial),
+    Copy("notifications-sessions", SessionEvent, table=KnownSession),
     Copy("notifications-clients", ClientEvent, table=KnownClient),
     Copy("notifications-projects", ProjectEvent, table=KnownProject),
     Copy("notifications-participations", ParticipationEvent, table=KnownParticipation),

@@ -9,7 +9,7 @@ from services.notifications.consumers.recency import recent
 from services.notifications.use_cases.queue_webhooks import queue_webhooks
 from shared.clock import utc_now
 from shared.contracts.event import Event
-from shared.contracts.members import ClientEvent, MemberEvent, OfficialEvent
+from shared.contracts.members import ClientEvent, MemberEvent, OfficialEvent, SessionEvent
 from shared.contracts.notifications import InboxItemEvent, WebhookEndpointEvent
 from shared.contracts.projects import MilestoneEvent, ParticipationEvent, ProjectEvent
 from shared.messaging.consumer import Reaction, Subscription
@@ -23,6 +23,7 @@ async def queue(session: AsyncSession, events: Sequence[Event[Any]]) -> None:
 WEBHOOKS: Final[list[Subscription[Any]]] = [
     Reaction("notifications-webhooks-members", MemberEvent, react=queue),
     Reaction("notifications-webhooks-officials", OfficialEvent, react=queue),
+    Reaction("notifications-webhooks-sessions", SessionEvent, react=queue),
     Reaction("notifications-webhooks-clients", ClientEvent, react=queue),
     Reaction("notifications-webhooks-projects", ProjectEvent, react=queue),
     Reaction("notifications-webhooks-participations", ParticipationEvent, react=queue),

@@ -8,9 +8,9 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.notifications.http.speaking import Speaking
+from services.notifications.http.speaking import CurrentSpeaker, Speaking
 from services.notifications.model.concerns import Reason, SubjectKind
-from services.notifications.model.inbox_item import InboxItem, InboxItemNotFound
+from services.notifications.model.inbox_item import InboxItem, InboxItemNotFound, ensure_may_mark
 from services.notifications.model.known import KnownProject, MemberNotActive, OfficialNotFound
 from services.notifications.queries.inbox_items import (
     InboxFilter,
@@ -23,7 +23,6 @@ from services.notifications.queries.members import is_active, visible_official
 from services.notifications.use_cases.mark_inbox_item import mark_inbox_item
 from shared.actor import Actor, MissingScope
 from shared.fields import Flag, Input, Instant, Output
-from shared.http.identity import CurrentActor
 from shared.http.paging import CurrentPaging, CursorUnknown, Page, page
 from shared.http.preconditions import (
     ExpectedVersion,
@@ -33,7 +32,7 @@ from shared.http.preconditions import (
 )
 from shared.http.problems import refusals
 from shared.http.transaction import Now, Route, Transaction
-from shared.refusals import Invalid
+from shared.refusals import Invalid, permits
 
 router = APIRouter(
     prefix="/api/v1/inbox", tags=["inbox"], route_class=Route, dependencies=[Speaking]
@@ -95,7 +94,7 @@ async def get_inbox(
     request: Request,
     response: Response,
     session: Transaction,
-    actor: CurrentActor,
+    actor: CurrentSpeaker,
     paging: CurrentPaging,
     official: Annotated[
         UUID | None, Query(description="Whose inbox; a person's token means its own.")
@@ -129,7 +128,7 @@ async def get_inbox(
 
 @router.get("/{item_id}", responses=refusals(InboxItemNotFound, MissingScope))
 async def get_inbox_item(
-    item_id: UUID, response: Response, session: Transaction, actor: CurrentActor
+    item_id: UUID, response: Response, session: Transaction, actor: CurrentSpeaker
 ) -> InboxItemOut:
     """Read one item."""
     item = await visible_item(session, item_id, actor=actor)
@@ -148,7 +147,7 @@ async def get_inbox_item(
 async def patch_inbox_item(
     item_id: UUID,
     body: InboxItemIn,
-    actor: CurrentActor,  # first: a stranger is told nothing else
+    actor: CurrentSpeaker,  # first: a stranger is told nothing else
     expected: ExpectedVersion,
     response: Response,
     session: Transaction,
@@ -167,7 +166,7 @@ async def shown_items(
     session: AsyncSession, items: Sequence[InboxItem], *, actor: Actor
 ) -> list[InboxItemOut]:
     projects = await projects_of(session, items, actor=actor)
-    may_mark = "notifications:write" in actor.scopes and await is_active(session, actor.member)
+    may_mark = permits(ensure_may_mark, actor) and await is_active(session, actor.member)
     return [_shown(item, projects, may_mark=may_mark) for item in items]
 
 

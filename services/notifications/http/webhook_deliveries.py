@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
-from services.notifications.http.speaking import Speaking
+from services.notifications.http.speaking import CurrentSpeaker, Speaking
 from services.notifications.model.known import MemberNotActive
 from services.notifications.model.webhook_delivery import WebhookDelivery, WebhookDeliveryNotFound
 from services.notifications.model.webhook_endpoint import (
@@ -25,7 +25,6 @@ from services.notifications.use_cases.resend_delivery import resend_delivery
 from shared.actor import MissingScope
 from shared.fields import Output
 from shared.http.idempotency import Idempotent, KeyInUse, KeyReused
-from shared.http.identity import CurrentActor
 from shared.http.paging import CurrentPaging, CursorUnknown, Page, page
 from shared.http.problems import refusals
 from shared.http.transaction import Now, Route, Transaction
@@ -75,7 +74,7 @@ async def get_webhook_deliveries(
     request: Request,
     response: Response,
     session: Transaction,
-    actor: CurrentActor,
+    actor: CurrentSpeaker,
     paging: CurrentPaging,
     state: DeliveryState | None = None,
     sort: Literal["created", "-created"] = "created",
@@ -94,7 +93,7 @@ async def get_webhook_deliveries(
     responses=refusals(WebhookEndpointNotFound, WebhookDeliveryNotFound, MissingScope),
 )
 async def get_webhook_delivery(
-    endpoint_id: UUID, delivery_id: UUID, session: Transaction, actor: CurrentActor
+    endpoint_id: UUID, delivery_id: UUID, session: Transaction, actor: CurrentSpeaker
 ) -> WebhookDeliveryOut:
     """Read one delivery."""
     endpoint = await visible_endpoint(session, endpoint_id, actor=actor)
@@ -116,7 +115,7 @@ async def get_webhook_attempts(
     request: Request,
     response: Response,
     session: Transaction,
-    actor: CurrentActor,
+    actor: CurrentSpeaker,
     paging: CurrentPaging,
 ) -> Page[WebhookAttemptOut]:
     """List the attempts of a delivery, oldest first."""
@@ -145,7 +144,7 @@ async def post_webhook_delivery_resend(
     endpoint_id: UUID,
     delivery_id: UUID,
     session: Transaction,
-    actor: CurrentActor,
+    actor: CurrentSpeaker,
     now: Now,
 ) -> WebhookDeliveryOut:
     """Send a fact to the endpoint once more, with the same message id, as soon as possible."""

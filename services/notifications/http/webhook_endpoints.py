@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.notifications.http.settings import CurrentSeals, CurrentSettings
-from services.notifications.http.speaking import Speaking
+from services.notifications.http.speaking import CurrentSpeaker, Speaking
 from services.notifications.model.event_types import EventTypePattern, EventTypeUnknown
 from services.notifications.model.known import MemberNotActive
 from services.notifications.model.webhook_address import WebhookAddressNotAllowed
@@ -27,7 +27,6 @@ from shared.addresses import LENGTH_MAX
 from shared.contracts.notifications import WebhookEndpointState
 from shared.fields import OMITTED, Input, Instant, Line
 from shared.http.idempotency import IdempotentSecret, KeyInUse, KeyReused
-from shared.http.identity import CurrentActor
 from shared.http.paging import CurrentPaging, CursorUnknown, Page, page
 from shared.http.preconditions import (
     ExpectedVersion,
@@ -109,7 +108,7 @@ async def post_webhook_endpoint(
     body: WebhookEndpointIn,
     response: Response,
     session: Transaction,
-    actor: CurrentActor,
+    actor: CurrentSpeaker,
     now: Now,
     settings: CurrentSettings,
     seals: CurrentSeals,
@@ -139,7 +138,7 @@ async def get_webhook_endpoints(
     request: Request,
     response: Response,
     session: Transaction,
-    actor: CurrentActor,
+    actor: CurrentSpeaker,
     paging: CurrentPaging,
     status: Literal["active", "paused", "disabled"] | None = None,
     updated_since: Instant | None = None,
@@ -161,7 +160,7 @@ async def get_webhook_endpoints(
 
 @router.get("/{endpoint_id}", responses=refusals(WebhookEndpointNotFound, MissingScope))
 async def get_webhook_endpoint(
-    endpoint_id: UUID, response: Response, session: Transaction, actor: CurrentActor
+    endpoint_id: UUID, response: Response, session: Transaction, actor: CurrentSpeaker
 ) -> WebhookEndpointOut:
     """Read one endpoint."""
     endpoint = await visible_endpoint(session, endpoint_id, actor=actor)
@@ -185,7 +184,7 @@ async def get_webhook_endpoint(
 async def patch_webhook_endpoint(
     endpoint_id: UUID,
     body: WebhookEndpointChangeIn,
-    actor: CurrentActor,  # first: a stranger is told nothing else
+    actor: CurrentSpeaker,  # first: a stranger is told nothing else
     expected: ExpectedVersion,
     response: Response,
     session: Transaction,
@@ -215,7 +214,7 @@ async def patch_webhook_endpoint(
 )
 async def delete_webhook_endpoint_by_id(
     endpoint_id: UUID,
-    actor: CurrentActor,  # first: a stranger is told nothing else
+    actor: CurrentSpeaker,  # first: a stranger is told nothing else
     expected: ExpectedVersion,
     session: Transaction,
     now: Now,

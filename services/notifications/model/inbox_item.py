@@ -8,6 +8,7 @@ from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.notifications.model.base import Base, Versioned
+from shared.actor import Actor
 from shared.contracts.notifications import InboxItemState
 from shared.identifiers import new_id
 from shared.refusals import NotFound
@@ -69,3 +70,13 @@ class InboxItem(Versioned, Base, kw_only=True):
 
     def state(self) -> InboxItemState:
         return InboxItemState.model_validate(self)
+
+
+def ensure_may_mark(actor: Actor) -> None:
+    """Refuse to mark items unless it is a person, in their own inbox, or a machine that may.
+
+    Raises:
+        MissingScope: the actor may not.
+    """
+    is_person = actor.official_id is not None
+    actor.ensure_may("notifications:read" if is_person else "notifications:write")

@@ -1,5 +1,6 @@
 """What this service has heard of the members and projects services: copies, never changed here."""
 
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.orm import Mapped, mapped_column
@@ -15,6 +16,14 @@ class MemberNotActive(Forbidden):
 
 class ClientRevoked(Unauthenticated):
     """The access token is genuine, but the client that it was issued to may not act any more."""
+
+
+class OfficialMayNotAct(Unauthenticated):
+    """The access token is genuine, but its member lets the person act for it no longer."""
+
+
+class SessionOver(Unauthenticated):
+    """The access token is genuine, but the session that it belongs to has ended."""
 
 
 class OfficialNotFound(NotFound):
@@ -45,6 +54,7 @@ class KnownOfficial(Base, kw_only=True):
     function: Mapped[dict[str, str]]
     language: Mapped[str]
     roles: Mapped[tuple[str, ...]]
+    scopes: Mapped[tuple[str, ...]] = mapped_column(default=(), server_default="{}")
     status: Mapped[str]
 
 
@@ -57,6 +67,17 @@ class KnownClient(Base, kw_only=True):
     version: Mapped[int]
     member: Mapped[str]
     status: Mapped[str]
+
+
+class KnownSession(Base, kw_only=True):
+    """The end of a person's session: tokens with this `sid` are good no longer."""
+
+    __tablename__ = "known_session"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    version: Mapped[int]
+    ended_at: Mapped[datetime]
+    good_until: Mapped[datetime] = mapped_column(index=True)
 
 
 class KnownProject(Base, kw_only=True):

@@ -1,7 +1,9 @@
 """Every SELECT of what is known of members and their officials."""
 
+from typing import Final
 from uuid import UUID
 
+from sqlalchemy import Text, Uuid, bindparam, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.notifications.model.known import (
@@ -9,10 +11,14 @@ from services.notifications.model.known import (
     KnownClient,
     KnownMember,
     KnownOfficial,
+    KnownSession,
     MemberNotActive,
+    OfficialMayNotAct,
     OfficialNotFound,
+    SessionOver,
 )
 from shared.actor import Actor
+from shared.reading import Question
 
 
 async def is_active(session: AsyncSession, member: str) -> bool:
@@ -31,15 +37,49 @@ async def ensure_active(session: AsyncSession, member: str) -> None:
         raise MemberNotActive(f"The member {member} is not active.")
 
 
-async def ensure_not_revoked(session: AsyncSession, actor: Actor) -> None:
-    """Refuse a client that its member has revoked, whatever access tokens it still holds.
+_WHO_SPEAKS: Final = Question(
+    select(
+        select(KnownClient.status)
+        .where(KnownClient.id == bindparam("client", type_=Text()))
+        .scalar_subquery(),
+        select(func.jsonb_build_array(KnownOfficial.status, KnownOfficial.scopes))
+        .where(KnownOfficial.id == bindparam("official", type_=Uuid()))
+        .scalar_subquery(),
+        exists().where(KnownSession.id == bindparam("session", type_=Uuid())),
+    )
+)
+
+
+async def ensure_may_speak(session: AsyncSession, actor: Actor) -> Actor:
+    """Refuse who may not act any more, whatever access tokens they still hold.
+
+    Of whom nothing is known yet nothing is taken away: the token is genuine, and the copy may be a
+    moment late.
+
+    Returns:
+        The actor, narrowed to what a person's roles cover now.
 
     Raises:
-        ClientRevoked: it has been.
+        ClientRevoked: its member has revoked the client.
+        SessionOver: the person's session has ended.
+        OfficialMayNotAct: the person has been blocked or erased.
     """
-    client = await session.get(KnownClient, actor.client_id) if actor.client_id else None
-    if client is not None and client.status == "revoked":
+    asked = {
+        "client": actor.client_id,
+        "official": actor.official_id,
+        "session": actor.session_id,
+    }
+    [(client_status, official, session_is_over)] = await _WHO_SPEAKS.asked_in(session, asked)
+    if client_status == "revoked":
         raise ClientRevoked("The client that the access token was issued to has been revoked.")
+    if session_is_over:
+        raise SessionOver("The session that the access token belongs to has ended.")
+    if official is None:
+        return actor
+    official_status, scopes = official
+    if official_status != "active":
+        raise OfficialMayNotAct(f"The official is {official_status}.")
+    return actor.narrowed(scopes)
 
 
 async def visible_official(session: AsyncSession, official_id: UUID, *, actor: Actor) -> UUID:

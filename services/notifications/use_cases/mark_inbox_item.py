@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.notifications.model.inbox_item import InboxItem
+from services.notifications.model.inbox_item import InboxItem, ensure_may_mark
 from services.notifications.queries.inbox_items import visible_item
 from services.notifications.queries.members import ensure_active
 from shared.actor import Actor
@@ -32,7 +32,7 @@ async def mark_inbox_item(
         VersionStale: it has changed since the actor read it.
     """
     item = await visible_item(session, item_id, actor=actor, for_change=True)
-    actor.ensure_may("notifications:write")
+    ensure_may_mark(actor)
     await ensure_active(session, actor.member)
     before = item.state()
     ensure_version(expected, before)
