@@ -9,6 +9,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, Text, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.members.model.base import Base, Versioned
+from services.members.model.identity import Identity
 from services.members.model.member import Member
 from services.members.model.rights import scopes_of
 from services.members.model.scopes import Scope
@@ -61,7 +62,7 @@ class Official(Versioned, Base, kw_only=True):
     language: Mapped[str]
     roles: Mapped[tuple[Role, ...]] = mapped_column(Strings)
     status: Mapped[OfficialStatus] = mapped_column(Text, default="active")
-    identity_id: Mapped[UUID | None] = mapped_column(ForeignKey("identity.id"), default=None)
+    identity_id: Mapped[UUID | None] = mapped_column(ForeignKey(Identity.id), default=None)
     """Who this is at the member's provider, once they have logged in."""
     bound_at: Mapped[datetime | None] = mapped_column(default=None)
 
