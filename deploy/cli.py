@@ -75,6 +75,36 @@ def init(
 
 
 @app.command()
+def register_application(
+    name: Annotated[str, typer.Argument(help="Such as portal.")],
+    redirect_uri: Annotated[list[str], typer.Option(help="Where browsers are sent back to.")],
+    post_logout_redirect_uri: Annotated[
+        list[str] | None, typer.Option(help="The same after a logout.")
+    ] = None,
+    keys_file: Annotated[
+        Path | None, typer.Option(help="Public keys as a JWK set; without, it gets a secret.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Register a part of this platform that officials of all members log in to.
+
+    Asked again with the same name, it takes over addresses and keys. A secret is printed only once.
+    """
+    from deploy.operations import applications  # noqa: PLC0415
+
+    keys = None if keys_file is None else json.loads(keys_file.read_text(encoding="utf-8"))
+    run(
+        applications.register_application(
+            name,
+            redirect_uris=redirect_uri,
+            post_logout_redirect_uris=post_logout_redirect_uri or [],
+            keys=keys,
+            as_json=as_json,
+        )
+    )
+
+
+@app.command()
 def dump(name: ServiceName) -> None:
     """Print everything that a service knows, as sorted JSON."""
     from deploy.operations.dumping import canonical  # noqa: PLC0415

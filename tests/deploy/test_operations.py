@@ -31,6 +31,24 @@ async def test_a_network_is_opened_only_once(network: "Network") -> None:
     assert (await network.renkei("dump", "members")).stdout == before.stdout
 
 
+async def test_an_application_of_the_platform_is_registered_once(network: "Network") -> None:
+    register = ("register-application", "desk", "--json", "--redirect-uri")
+
+    first = await network.renkei(*register, "https://desk.example/callback")
+    moved = await network.renkei(*register, "https://moved.example/callback")
+    refused = await network.renkei(*register, "http://desk.example/callback")
+
+    made, known = json.loads(first.stdout), json.loads(moved.stdout)
+    assert made["client_secret"].startswith("rks_")
+    assert known == {
+        "client_id": made["client_id"],
+        "client_secret": None,
+        "redirect_uris": ["https://moved.example/callback"],
+    }
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr.startswith("redirect_uris.0: ")
+
+
 async def test_a_dump_is_canonical_and_complete(network: "Network") -> None:
     first, second = [await network.renkei("dump", "projects") for _ in range(2)]
 
