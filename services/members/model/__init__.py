@@ -1,1 +1,33 @@
-"""Members, officials and clients with their rules. No I/O, no clock."""
+"""Members, officials, clients and what is issued to them, with their rules. No I/O, no clock.
+
+Every table is known as soon as one of them is, because a foreign key must find its table whoever
+asks first.
+"""
+
+from services.members.model import (
+    authorization_request,
+    client,
+    email_domain,
+    identity,
+    identity_provider,
+    login_attempt,
+    member,
+    official,
+    sign_in,
+    signing_key,
+    token_family,
+)
+
+__all__ = [
+    "authorization_request",
+    "client",
+    "email_domain",
+    "identity",
+    "identity_provider",
+    "login_attempt",
+    "member",
+    "official",
+    "sign_in",
+    "signing_key",
+    "token_family",
+]
