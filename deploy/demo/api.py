@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from typing import Any, Final, Literal, TypeVar
@@ -46,16 +47,12 @@ async def connection(url: str) -> AsyncIterator[AsyncClient]:
         yield http
 
 
-class CityApi:
-    """One member's machine."""
+class Api(ABC):
+    """Somebody who speaks for a member."""
 
-    def __init__(
-        self, http: AsyncClient, *, member: str, client_id: str, client_secret: str
-    ) -> None:
+    def __init__(self, http: AsyncClient, *, member: str) -> None:
         self.http = http
         self.member = member
-        self.client_id = client_id
-        self._secret = client_secret
         self._token = ""
         self._token_ends_at = 0.0
         self._asking = asyncio.Lock()
@@ -120,22 +117,51 @@ class CityApi:
         headers = {**request.pop("headers", {}), "Authorization": f"Bearer {await self._bearer()}"}
         return await _patiently(self.http, method, path, headers=headers, **request)
 
+    @abstractmethod
+    async def new_token(self) -> dict[str, Any]:
+        """Ask for an access token; gives the answer of the token endpoint."""
+
     async def _bearer(self) -> str:
         async with self._asking:
             if time.monotonic() > self._token_ends_at:
-                answer = _body(
-                    await _patiently(
-                        self.http,
-                        "POST",
-                        "/oauth/token",
-                        data={"grant_type": "client_credentials"},
-                        auth=(self.client_id, self._secret),
-                    )
-                )
-                self._token = answer["access_token"]
-                lifetime = float(answer["expires_in"])
-                self._token_ends_at = time.monotonic() + lifetime - TOKEN_MARGIN_SECONDS
+                self.take(await self.new_token())
             return self._token
+
+    def take(self, answer: dict[str, Any]) -> None:
+        """Use what a token endpoint answered from now on."""
+        self._token = answer["access_token"]
+        lifetime = float(answer["expires_in"])
+        self._token_ends_at = time.monotonic() + lifetime - TOKEN_MARGIN_SECONDS
+
+
+class CityApi(Api):
+    """One member's machine."""
+
+    def __init__(
+        self, http: AsyncClient, *, member: str, client_id: str, client_secret: str
+    ) -> None:
+        super().__init__(http, member=member)
+        self.client_id = client_id
+        self._secret = client_secret
+
+    async def new_token(self) -> dict[str, Any]:
+        return await ask_for_token(
+            self.http, self.client_id, self._secret, grant_type="client_credentials"
+        )
+
+
+async def ask_for_token(
+    http: AsyncClient, client_id: str, secret: str, **question: str
+) -> dict[str, Any]:
+    """Ask the token endpoint.
+
+    Raises:
+        Refused: it said no.
+    """
+    answer: dict[str, Any] = _body(
+        await _patiently(http, "POST", "/oauth/token", data=question, auth=(client_id, secret))
+    )
+    return answer
 
 
 async def eventually(

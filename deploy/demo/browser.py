@@ -16,6 +16,7 @@ from urllib.parse import urljoin, urlsplit
 from httpx2 import AsyncClient, Response
 
 STEPS_MAX: Final = 20
+LOGINS_MAX: Final = 3
 TIMEOUT_SECONDS: Final = 15.0
 NAME_FIELDS: Final = ("sub", "login")
 """What the login pages of the demo's providers call the field for the person's name."""
@@ -136,24 +137,32 @@ class Browser:
         action = urljoin(page.url, form.action)
         return await self._go(form.method, action, form=fields, page=page, until=until)
 
-    async def log_in(self, url: str, *, person: str, until: str) -> str:
-        """Go to an address, be that person at whatever provider it leads to, and stop at `until`.
+    async def log_in(self, url: str, *, person: str, until: str | None = None) -> Page:
+        """Go to an address, and be that person at whatever provider it leads to.
+
+        Args:
+            url: where to begin.
+            person: the name to log in with.
+            until: do not enter what begins with this.
 
         Returns:
-            The address that begins with `until`, with what it was given.
+            The first page on which nobody asks who is there.
 
         Raises:
-            Stuck: it does not lead there.
+            Stuck: the provider does not know the person, or it leads round and round.
         """
         page = await self.open(url, until=until)
-        asked: set[str] = set()
-        while page.status:
-            asks_for_name = any(set(NAME_FIELDS) & form.fields.keys() for form in page.forms)
-            if page.status != 200 or not asks_for_name or page.url in asked:
-                raise Stuck(page, until)
-            asked.add(page.url)
-            page = await self.send(page, dict.fromkeys(NAME_FIELDS, person), until=until)
-        return page.url
+        for _ in range(LOGINS_MAX):
+            asking = [
+                number
+                for number, form in enumerate(page.forms)
+                if set(NAME_FIELDS) & form.fields.keys()
+            ]
+            if not asking:
+                return page
+            fill = dict.fromkeys(NAME_FIELDS, person)
+            page = await self.send(page, fill, number=asking[0], until=until)
+        raise Stuck(page, until or "a page that asks nothing")
 
     async def _go(
         self,

@@ -44,6 +44,9 @@ class Environments:
         }
         if service != "projects":  # which keeps no secrets
             ours["MASTER_KEYS"] = self.secrets.master_keys
+        if service == "members":
+            # So do identity providers, of the demo and of whoever develops one.
+            ours["IDENTITY_ALLOW_PRIVATE"] = "true"
         if service == "notifications":
             # Cities' systems run on this machine too; elsewhere private addresses are refused.
             ours["WEBHOOK_ALLOW_PRIVATE"] = "true"

@@ -25,6 +25,15 @@ def test_a_service_is_told_its_own_database_and_name(tmp_path: Path) -> None:
     assert told["RENKEI_LISTEN_PORT"] == "8412"
     assert told["RENKEI_ISSUER"] == "http://127.0.0.1:8400"
     assert "RENKEI_WEBHOOK_ALLOW_PRIVATE" not in told
+    assert "RENKEI_IDENTITY_ALLOW_PRIVATE" not in told
+
+
+def test_systems_of_cities_may_run_on_the_machine_of_an_embedded_platform(tmp_path: Path) -> None:
+    members = environments(tmp_path).of_service("members", port=8410)
+    notifications = environments(tmp_path).of_service("notifications", port=8414)
+
+    assert members["RENKEI_IDENTITY_ALLOW_PRIVATE"] == "true"
+    assert notifications["RENKEI_WEBHOOK_ALLOW_PRIVATE"] == "true"
 
 
 def test_who_keeps_no_secrets_is_not_told_the_keys(tmp_path: Path) -> None:

@@ -107,12 +107,12 @@ async def log_in(
         "code_challenge_method": "S256",
     }
     async with Browser() as browser:
-        at = await browser.log_in(
+        page = await browser.log_in(
             f"{known['authorization_endpoint']}?{urlencode(question)}",
             until=provider.redirect_uri,
             person=provider.person(role).subject,
         )
-    answer = dict(parse_qsl(urlsplit(at).query))
+    answer = dict(parse_qsl(urlsplit(page.url).query))
     assert answer["state"] == state
     token = await http.post(
         known["token_endpoint"],
