@@ -203,7 +203,7 @@ class Member(Versioned, Base, kw_only=True):
             MissingScope: the token does not cover it.
         """
         if not speaker.is_secretariat:
-            speaker.ensure_acts_for(self.slug)
+            speaker.ensure_speaks_for(self.slug)
 
     def ensure_step_open_to(self, status: MembershipStatus, speaker: Speaker) -> None:
         """Refuse a step that does not exist from here, or is for others to take."""
@@ -215,7 +215,7 @@ class Member(Versioned, Base, kw_only=True):
         if "secretariat" in step.sides and speaker.is_secretariat:
             pass
         elif "member" in step.sides:
-            speaker.ensure_acts_for(self.slug)
+            speaker.ensure_speaks_for(self.slug)
         else:
             speaker.ensure_secretariat()
         if self.is_host:

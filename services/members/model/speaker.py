@@ -1,4 +1,7 @@
-"""Who speaks: an actor, with what the network knows of the member it acts for."""
+"""Who speaks: an actor, with what the network knows of the member it acts for.
+
+A person is allowed here no more than what their roles cover now.
+"""
 
 from dataclasses import dataclass
 
@@ -64,6 +67,20 @@ class Speaker:
         if self.member != member:
             raise OnlyTheMemberItself(f"Nobody but {member} may do this for {member}.")
         self.actor.ensure_may("members:write")
+
+    def ensure_speaks_for(self, member: str) -> None:
+        """Refuse anybody but the member itself, through somebody who speaks for it.
+
+        Of people that are its coordinators alone, whose roles cover what binds the member.
+
+        Raises:
+            OnlyTheMemberItself: it is another member.
+            MissingScope: a machine may not write, or a person does not speak for the member.
+        """
+        if self.member != member:
+            raise OnlyTheMemberItself(f"Nobody but {member} may do this for {member}.")
+        is_person = self.actor.official_id is not None
+        self.actor.ensure_may("projects:write" if is_person else "members:write")
 
     def ensure_sees_officials_of(self, member: str) -> None:
         """Refuse whoever may not know the officials of `member`.

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import Select, Subquery, exists, select
+from sqlalchemy import Select, Subquery, and_, exists, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -15,7 +15,10 @@ from services.members.model.member import (
     MemberNotFound,
     MembershipTransition,
 )
+from services.members.model.official import Official
+from services.members.model.rights import scopes_of
 from services.members.model.speaker import Speaker, SpeakerUnknown
+from services.members.model.token_family import TokenFamily
 from services.members.queries.ordering import Sort, columns_of, is_descending
 from shared.actor import Actor
 from shared.contracts.members import MemberKind, MembershipStatus
@@ -42,23 +45,47 @@ class Standing:
 
 
 async def speaker_of(session: AsyncSession, actor: Actor) -> Speaker:
-    """Find out for whom an actor speaks.
+    """Find out for whom an actor speaks; a person with what their roles cover now.
 
     Raises:
-        SpeakerUnknown: its client has been revoked, or its member is not of this network.
+        SpeakerUnknown: its client has been revoked, its member is not of this network, the person
+            may not act for the member any more, or the session has ended.
     """
     found = await session.execute(
-        select(Member.status, Member.is_host, Client.status)
+        select(
+            Member.status,
+            Member.is_host,
+            Client.status,
+            Official.status,
+            Official.roles,
+            TokenFamily.id.is_not(None),
+        )
+        .select_from(Member)
         .outerjoin(Client, Client.id == actor.client_id)
+        .outerjoin(Official, and_(Official.id == actor.official_id, Official.member == Member.slug))
+        .outerjoin(
+            TokenFamily,
+            and_(
+                TokenFamily.id == actor.session_id,
+                TokenFamily.official_id == Official.id,
+                TokenFamily.revoked_at.is_(None),
+            ),
+        )
         .where(Member.slug == actor.member)
     )
     row = found.one_or_none()
     if row is None:
         raise SpeakerUnknown("The access token is for a member that this network does not know.")
-    status, is_host, client_status = row
+    status, is_host, client_status, official_status, roles, is_in_session = row
     if client_status == "revoked":
         raise SpeakerUnknown("The client that the access token was issued to has been revoked.")
-    return Speaker(actor, status, is_host)
+    if actor.official_id is None:
+        return Speaker(actor, status, is_host)
+    if official_status != "active":
+        raise SpeakerUnknown("The official that the access token is about may not act any more.")
+    if not is_in_session:
+        raise SpeakerUnknown("The session that the access token belongs to has ended.")
+    return Speaker(actor.narrowed(scopes_of(roles, is_host=is_host)), status, is_host)
 
 
 async def member_with(session: AsyncSession, slug: str) -> Member:

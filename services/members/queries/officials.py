@@ -8,6 +8,7 @@ from sqlalchemy import any_, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.members.model.official import Official, OfficialNotFound
+from services.members.model.sign_in import SignIn
 from services.members.queries.ordering import Sort, columns_of, is_descending
 from shared.contracts.members import OfficialStatus, Role
 from shared.http.paging import Paging
@@ -41,6 +42,17 @@ async def administrators_of(session: AsyncSession, member: str) -> frozenset[UUI
             )
         )
     )
+
+
+async def sign_ins_of(session: AsyncSession, official_id: UUID) -> Sequence[SignIn]:
+    """Load what an official is logged in to, locked."""
+    query = (
+        select(SignIn)
+        .where(SignIn.official_id == official_id, SignIn.ended_at.is_(None))
+        .order_by(SignIn.id)
+        .with_for_update()
+    )
+    return list(await session.scalars(query))
 
 
 async def list_officials(

@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.members.model.official import Official
 from services.members.model.speaker import Speaker
-from services.members.queries.members import member_for_change
+from services.members.queries.members import member_for_change, speaker_of
 from services.members.use_cases.fields import OfficialFields
 from shared.contracts.members import OfficialAppointed
 from shared.messaging.outbox import announce
@@ -24,6 +24,7 @@ async def appoint_official(
 
     Raises:
         MemberNotFound: there is no such member.
+        SpeakerUnknown: the speaker may not act any more.
         OnlyTheMemberItself: the speaker is another, and this is not a first administrator whom the
             secretariat appoints.
         MissingScope: the token does not cover it.
@@ -31,6 +32,8 @@ async def appoint_official(
         MembershipEnded: the member has withdrawn.
     """
     member = await member_for_change(session, slug)
+    # Once more: while this waited for its turn, the speaker may have lost the right to do it.
+    speaker = await speaker_of(session, speaker.actor)
     member.ensure_may_appoint(speaker, fields.roles)
     official = Official(member=slug, **fields.model_dump(), created_at=now, updated_at=now)
     member.has_officials = True

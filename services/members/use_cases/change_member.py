@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.members.model.member import Member
 from services.members.model.speaker import Speaker
-from services.members.queries.members import member_for_change
+from services.members.queries.members import member_for_change, speaker_of
 from shared.contracts.event import EVERYONE
 from shared.contracts.members import MemberChanged
 from shared.http.preconditions import ensure_version
@@ -27,12 +27,15 @@ async def change_member(
 
     Raises:
         MemberNotFound: there is no such member.
+        SpeakerUnknown: the speaker may not act any more.
         OnlyTheMemberItself: the speaker is neither the member nor the secretariat.
         MissingScope: the token does not cover it.
         MemberNotActive: the member may not write at present.
         VersionStale: it is at another version than `expected`.
     """
     member = await member_for_change(session, slug)
+    # Once more: while this waited for its turn, the speaker may have lost the right to do it.
+    speaker = await speaker_of(session, speaker.actor)
     member.ensure_may_change(speaker)
     before = member.state()
     ensure_version(expected, before)

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.members.model.member import Member
 from services.members.model.speaker import Speaker
-from services.members.queries.members import member_for_change
+from services.members.queries.members import member_for_change, speaker_of
 from shared.contracts.event import EVERYONE
 from shared.contracts.members import (
     MemberActivated,
@@ -55,6 +55,7 @@ async def change_membership(
 
     Raises:
         MemberNotFound: there is no such member.
+        SpeakerUnknown: the speaker may not act any more.
         OnlyTheMemberItself: this step is for the member to take.
         OnlyTheSecretariat: this step is for the secretariat to take.
         MissingScope: the token does not cover it.
@@ -67,6 +68,8 @@ async def change_membership(
         EffectiveBeforePrevious: the day lies before that of the step before.
     """
     member = await member_for_change(session, slug)
+    # Once more: while this waited for its turn, the speaker may have lost the right to do it.
+    speaker = await speaker_of(session, speaker.actor)
     member.ensure_has_say(speaker)
     before = member.state()
     ensure_version(expected, before)

@@ -8,8 +8,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.members.model.official import Official
 from services.members.model.speaker import Speaker
-from services.members.queries.members import member_for_change
+from services.members.queries.members import member_for_change, speaker_of
 from services.members.queries.officials import administrators_of, official_of
+from services.members.use_cases.end_presence import end_presence
 from shared.contracts.members import (
     OfficialBlocked,
     OfficialChanged,
@@ -33,10 +34,12 @@ async def change_official(
 ) -> Official:
     """Change what is different, and announce it to the member if anything is.
 
-    The member is locked, so that of two administrators who block each other one stays.
+    What somebody who is blocked was logged in to has ended for good. The member is locked, so that
+    of two administrators who block each other one stays.
 
     Raises:
         MemberNotFound: there is no such member.
+        SpeakerUnknown: the speaker may not act any more.
         OnlyTheMemberItself: the speaker is another.
         MissingScope: the token does not cover it.
         MemberNotActive: the member is suspended or has withdrawn.
@@ -46,6 +49,8 @@ async def change_official(
         LastAdministrator: nobody else could act as one.
     """
     member = await member_for_change(session, slug)
+    # Once more: while this waited for its turn, the speaker may have lost the right to do it.
+    speaker = await speaker_of(session, speaker.actor)
     member.ensure_governed_by(speaker)
     official = await official_of(session, slug, official_id, for_change=True)
     before = official.state()
@@ -59,6 +64,10 @@ async def change_official(
                 official.state(), before=before, by=speaker.actor, at=now, audience=(slug,)
             ),
         )
+        if event is OfficialBlocked:
+            await end_presence(
+                session, official.id, because="official blocked", by=speaker.actor, now=now
+            )
     return official
 
 
