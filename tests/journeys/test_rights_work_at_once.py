@@ -1,0 +1,313 @@
+"""Who may not act any more is refused by every service within two seconds, with good tokens."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+import pytest
+from httpx2 import AsyncClient
+from joserfc import jwt
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.members.model.identity_provider import IdentityProvider
+from services.members.model.official import Official
+from services.members.model.one_time import hash_of, new_one_time_secret
+from services.members.model.sign_in import SignIn
+from services.members.model.token_family import TokenFamily
+from services.members.use_cases.end_sessions import end_sessions_of
+from services.members.use_cases.read_signing_keys import read_signing_keys
+from shared.clock import utc_now
+from shared.database import Sessions
+from shared.http.application import audience_of
+from shared.sealing import Seals
+from tests.faults.city import City, code_of
+from tests.faults.network import WORKING_SCOPES, Network, running_network
+
+pytestmark = pytest.mark.faults
+
+SECONDS: Final = 2.0
+POLL_SECONDS: Final = 0.02
+SETTLE_SECONDS: Final = 10.0
+
+Asked = tuple[str, str, Any]
+"""Method, path and body of a request; one for each service."""
+
+Seen = Mapping[str, tuple[int, str]]
+"""What each service answered: the status, and the broken rule."""
+
+
+@dataclass(frozen=True)
+class Bearer:
+    """Somebody with an access token that stays good, whatever happens to its bearer."""
+
+    http: AsyncClient
+    token: str
+
+    async def ask(self, asked: Mapping[str, Asked]) -> Seen:
+        """Ask all services at once. No request can change anything: its version is stale."""
+        headers = {"Authorization": f"Bearer {self.token}"}
+
+        async def one(method: str, path: str, body: Any) -> tuple[int, str]:
+            stale = {} if method == "GET" else {"If-Match": '"999999"'}
+            response = await self.http.request(
+                method, f"/api/v1{path}", json=body, headers=headers | stale
+            )
+            return response.status_code, code_of(response)
+
+        answers = await asyncio.gather(*(one(*each) for each in asked.values()))
+        return dict(zip(asked, answers, strict=True))
+
+    async def until(
+        self, expected: tuple[int, str], asked: Mapping[str, Asked], *, within: float
+    ) -> None:
+        """Ask until all services answer as expected; fail if one of them takes too long."""
+        deadline = time.monotonic() + within
+        while True:
+            began = time.monotonic()
+            seen = await self.ask(asked)
+            if set(seen.values()) == {expected}:
+                return
+            assert began < deadline, f"after {within} s: {dict(seen)}"
+            await asyncio.sleep(POLL_SECONDS)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A city, with a thing of its own in each service."""
+
+    network: Network
+    city: City
+    project: str
+    endpoint: str
+
+    def reads(self) -> dict[str, Asked]:
+        return {
+            "members": ("GET", f"/members/{self.city.member}/officials", None),
+            "projects": ("GET", f"/projects/{self.project}", None),
+            "notifications": ("GET", f"/inbox?official={self.city.coordinator}", None),
+        }
+
+    def writes(self) -> dict[str, Asked]:
+        official = f"/members/{self.city.member}/officials/{self.city.coordinator}"
+        return {
+            "members": ("PATCH", official, {"name": None}),
+            "projects": ("PATCH", f"/projects/{self.project}", {"title": {"en": "Air"}}),
+            "notifications": ("PATCH", f"/webhook-endpoints/{self.endpoint}", {"status": "paused"}),
+        }
+
+
+@pytest.fixture(scope="module")
+async def cities(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Network]:
+    """A platform of its own: what is done to these cities would surprise other tests."""
+    async with running_network(tmp_path_factory.mktemp("rights")) as network:
+        yield network
+
+
+async def place_of(network: Network, member: str) -> Place:
+    [city] = [each for each in network.cities if each.member == member]
+    reference = f"air-{uuid4().hex[:8]}"
+    project = await city.write(
+        "POST",
+        "/api/v1/projects",
+        {"reference": reference, "title": {"en": "Air"}, "summary": {"en": "Clean"}},
+        key=reference,
+    )
+    endpoints = await city.read("/api/v1/webhook-endpoints")
+    return Place(network, city, project["id"], endpoints["items"][0]["id"])
+
+
+async def appointed(place: Place, *roles: str) -> UUID:
+    slug = place.city.member
+    official = await place.city.write(
+        "POST",
+        f"/api/v1/members/{slug}/officials",
+        {"function": {"en": "Desk"}, "language": "en", "roles": list(roles)},
+        key=str(uuid4()),
+    )
+    place.city.coordinator = official["id"]  # whose inbox is read
+    return UUID(official["id"])
+
+
+async def logged_in(place: Place, official_id: UUID) -> tuple[Bearer, UUID]:
+    """Let an official be logged in, as the authorization server would.
+
+    Returns:
+        Who bears a token that covers everything, and the session.
+    """
+    members = place.network.service("members")
+    seals = Seals.read(members.settings.master_keys.get_secret_value())
+    async with members.database() as (_, sessions), sessions.begin() as session:
+        keys = await read_signing_keys(session, seals=seals, now=utc_now())
+        family = await opened_session(session, official_id, client_id=place.city.client_id)
+    now = int(time.time())
+    token = jwt.encode(
+        {"alg": "ES256", "typ": "at+jwt", "kid": keys.signing.kid},
+        {
+            "iss": members.settings.issuer,
+            "aud": audience_of(members.settings),
+            "sub": str(official_id),
+            "client_id": place.city.client_id,
+            "member": place.city.member,
+            "sid": str(family),
+            "auth_time": now,
+            "scope": " ".join(WORKING_SCOPES),
+            "iat": now,
+            "exp": now + 300,
+            "jti": str(uuid4()),
+        },
+        keys.signing,
+    )
+    return Bearer(place.network.http, token), family
+
+
+async def opened_session(session: AsyncSession, official_id: UUID, *, client_id: str) -> UUID:
+    """Write down that somebody came back from a provider, and opened an application."""
+    now = utc_now()
+    official = await session.get_one(Official, official_id)
+    provider = IdentityProvider(
+        member=official.member,
+        name="Login",
+        issuer=f"https://login.example/{uuid4()}",
+        client_id="renkei",
+        sealed_secret=None,
+        authentication="client_secret_basic",
+        scopes=("openid",),
+        algorithms=("RS256",),
+        subject_claim="sub",
+        roles_claim=None,
+        role_of_group={},
+        unknown_people="refuse",
+        unknown_role=None,
+        strong_acr=(),
+        status="active",
+        created_at=now,
+        updated_at=now,
+    )
+    session.add(provider)
+    await session.flush()
+    sign_in = SignIn(
+        cookie_hash=hash_of(new_one_time_secret()),
+        official_id=official_id,
+        member=official.member,
+        provider_id=provider.id,
+        upstream_sid=None,
+        upstream_subject="1",
+        sealed_id_token="",
+        acr=None,
+        authenticated_at=now,
+        began_at=now,
+        seen_at=now,
+        ends_at=now + timedelta(hours=1),
+    )
+    session.add(sign_in)
+    await session.flush()
+    family = TokenFamily(
+        sign_in_id=sign_in.id,
+        client_id=client_id,
+        official_id=official_id,
+        member=official.member,
+        scopes=tuple(WORKING_SCOPES),
+        acr=None,
+        authenticated_at=now,
+        began_at=now,
+        ends_at=now + timedelta(hours=1),
+    )
+    session.add(family)
+    await session.flush()
+    return family.id
+
+
+async def end_session(sessions: Sessions, session_id: UUID) -> None:
+    async with sessions.begin() as session:
+        await end_sessions_of(session, family_id=session_id, because="logged out", now=utc_now())
+
+
+async def change(place: Place, official_id: UUID, fields: dict[str, Any]) -> None:
+    await place.city.write(
+        "PATCH",
+        f"/api/v1/members/{place.city.member}/officials/{official_id}",
+        fields,
+        if_match=1,
+    )
+
+
+async def test_a_blocked_official_is_out_everywhere(cities: Network) -> None:
+    seoul = await place_of(cities, "seoul")
+    official = await appointed(seoul, "coordinator")
+    bearer, _ = await logged_in(seoul, official)
+    await bearer.until((200, ""), seoul.reads(), within=SETTLE_SECONDS)
+
+    await change(seoul, official, {"status": "blocked"})
+
+    await bearer.until((401, "unauthenticated"), seoul.reads(), within=SECONDS)
+
+
+async def test_a_removed_role_is_gone_everywhere(cities: Network) -> None:
+    taipei = await place_of(cities, "taipei")
+    official = await appointed(taipei, "administrator", "coordinator")
+    bearer, _ = await logged_in(taipei, official)
+    await bearer.until((412, "version-stale"), taipei.writes(), within=SETTLE_SECONDS)
+
+    await change(taipei, official, {"roles": ["observer"]})
+
+    await bearer.until((403, "missing-scope"), taipei.writes(), within=SECONDS)
+    assert set((await bearer.ask(taipei.reads())).values()) == {(200, "")}
+
+
+async def test_a_suspended_member_writes_nowhere(cities: Network) -> None:
+    delhi = await place_of(cities, "delhi")
+    bearer = Bearer(cities.http, await delhi.city.bearer())
+    await bearer.until((412, "version-stale"), delhi.writes(), within=SETTLE_SECONDS)
+    version = (await cities.secretariat.read("/api/v1/members/delhi"))["version"]
+
+    await cities.secretariat.write(
+        "POST",
+        "/api/v1/members/delhi/membership-transitions",
+        {"status": "suspended", "reason": "Fees unpaid"},
+        key="suspension",
+        if_match=version,
+    )
+
+    await bearer.until((403, "member-not-active"), delhi.writes(), within=SECONDS)
+    assert set((await bearer.ask(delhi.reads())).values()) == {(200, "")}
+
+
+async def test_an_ended_session_is_over_everywhere(cities: Network) -> None:
+    berlin = await place_of(cities, "berlin")
+    official = await appointed(berlin, "coordinator")
+    bearer, session_id = await logged_in(berlin, official)
+    other, _ = await logged_in(berlin, official)
+    await bearer.until((200, ""), berlin.reads(), within=SETTLE_SECONDS)
+
+    async with cities.service("members").database() as (_, sessions):
+        await end_session(sessions, session_id)
+
+    await bearer.until((401, "unauthenticated"), berlin.reads(), within=SECONDS)
+    assert set((await other.ask(berlin.reads())).values()) == {(200, "")}
+
+
+async def test_a_revoked_client_is_out_everywhere(cities: Network) -> None:
+    tokyo = await place_of(cities, "tokyo")
+    client = await tokyo.city.write(
+        "POST",
+        "/api/v1/members/tokyo/clients",
+        {"name": "Second", "scopes": WORKING_SCOPES},
+        key="second",
+    )
+    second = City(
+        cities.http,
+        cities.journal,
+        member="tokyo",
+        client_id=client["id"],
+        secret=client["secret"],
+    )
+    bearer = Bearer(cities.http, await second.bearer())
+    await bearer.until((200, ""), tokyo.reads(), within=SETTLE_SECONDS)
+
+    await tokyo.city.write("DELETE", f"/api/v1/members/tokyo/clients/{client['id']}", if_match=1)
+
+    await bearer.until((401, "unauthenticated"), tokyo.reads(), within=SECONDS)
