@@ -406,20 +406,6 @@ async def test_escaped_credentials_are_read_as_the_standard_says(
     assert answer.status_code == 200
 
 
-async def test_the_server_describes_itself(http: AsyncClient) -> None:
-    answer = await http.get("/.well-known/oauth-authorization-server")
-
-    assert answer.json() == {
-        "issuer": ISSUER,
-        "token_endpoint": f"{ISSUER}/oauth/token",
-        "jwks_uri": f"{ISSUER}/oauth/jwks",
-        "scopes_supported": list(SCOPES),
-        "response_types_supported": [],
-        "grant_types_supported": ["client_credentials"],
-        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
-    }
-
-
 async def test_only_public_keys_are_published(http: AsyncClient) -> None:
     key, identity = (await http.get("/oauth/jwks")).json()["keys"]
 

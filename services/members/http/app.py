@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from services.members.http import clients, identity_providers, members, officials
-from services.members.http.oauth import routes
+from services.members.http.oauth import authorize, metadata, routes
 from services.members.http.oauth.keys import KeyRing
 from services.members.settings import MembersSettings
 from shared.http.application import web_application
@@ -25,6 +25,7 @@ def create_app(settings: MembersSettings) -> FastAPI:
         own_keys=own_keys,
     )
     # Not resources of the API: other standards say how these are asked and what they answer.
-    app.include_router(routes.router)
+    for router in (routes.router, metadata.router, authorize.router):
+        app.include_router(router)
     app.state.signing_keys = ring
     return app

@@ -26,3 +26,7 @@ class AuthorizationRequest(Base, kw_only=True):
     """When the person proved who they are for this very request."""
     expires_at: Mapped[datetime] = mapped_column(index=True)
     used_at: Mapped[datetime | None] = mapped_column(default=None)
+
+    def is_good(self, now: datetime) -> bool:
+        """Tell whether it can be gone on with."""
+        return self.used_at is None and self.expires_at > now

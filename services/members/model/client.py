@@ -173,6 +173,10 @@ class Client(Versioned, Base, kw_only=True):
         """
         return self.status == "active" and member.status != "withdrawn"
 
+    def serves(self, member: str) -> bool:
+        """Tell whether officials of `member` may log in to it."""
+        return self.kind == "application" and (self.serves_network or self.member == member)
+
     def allowed_actions(self, member: Member, speaker: Speaker) -> list[str]:
         """Name what this speaker may do with the client now."""
         is_governed = permits(member.ensure_governed_by, speaker)

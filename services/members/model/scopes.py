@@ -16,5 +16,8 @@ Scope = Literal[
 SCOPES: Final[tuple[Scope, ...]] = get_args(Scope)
 """In the order in which they are always shown."""
 
+IDENTITY_SCOPES: Final = ("openid", "profile", "email")
+"""Who the person is, for the application that they log in to. Source: OpenID Connect Core, 5.4."""
+
 SECRETARIAT: Final[Scope] = "network:write"
 """Running the network: for clients of the host alone."""

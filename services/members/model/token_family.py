@@ -8,12 +8,29 @@ from sqlalchemy import ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.members.model.base import Base
+from services.members.model.client import Client
+from services.members.model.official import Official
+from services.members.model.rights import scopes_of
+from services.members.model.scopes import IDENTITY_SCOPES
 from shared.contracts.members import SessionState
 from shared.database import Strings
 from shared.identifiers import new_id
+from shared.refusals import Conflict
 
 LONGEST_TOKEN: Final = timedelta(hours=1, minutes=5)
 """No access token is good for longer, whatever the settings, with some minutes for clocks."""
+
+CODE_LIFETIME: Final = timedelta(seconds=60)
+
+
+class UsedBefore(Conflict):
+    code = "used-before"
+    title = "This can be used once, and has been"
+
+
+class SessionOver(Conflict):
+    code = "session-over"
+    title = "The session is over"
 
 
 class TokenFamily(Base, kw_only=True):
@@ -47,6 +64,26 @@ class TokenFamily(Base, kw_only=True):
     def is_good(self, now: datetime) -> bool:
         """Tell whether tokens of it may be issued and used."""
         return self.revoked_at is None and self.ends_at > now
+
+    def ensure_good(
+        self, official: Official, *, dpop_thumbprint: str | None, now: datetime
+    ) -> None:
+        """Refuse tokens when the session or the official cannot have any.
+
+        Raises:
+            SessionOver: it has ended, its official may not act, or whoever asks has another key.
+        """
+        if not self.is_good(now):
+            raise SessionOver("It has ended.")
+        if official.status != "active":
+            raise SessionOver("The official may no longer act.")
+        if self.dpop_thumbprint not in (None, dpop_thumbprint):
+            raise SessionOver("It is bound to another key.")
+
+    def covered(self, client: Client, official: Official, *, is_host: bool) -> tuple[str, ...]:
+        """What a token covers that is issued now: roles and client may have changed meanwhile."""
+        granted = {*scopes_of(official.roles, is_host=is_host)} & {*client.scopes}
+        return tuple(scope for scope in self.scopes if scope in granted or scope in IDENTITY_SCOPES)
 
     def end(self, *, because: str, at: datetime) -> SessionState:
         """End it for good.

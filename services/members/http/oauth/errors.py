@@ -1,4 +1,4 @@
-"""Errors of the token endpoint that Authlib does not have, or words in another way.
+"""Errors of OAuth that Authlib does not have, or words in another way.
 
 Authlib has no types, hence `ignore[misc]`. Names say what went wrong.
 """
@@ -36,3 +36,41 @@ class TargetUnknown(OAuth2Error):  # type: ignore[misc]  # noqa: N818
 
     error = "invalid_target"
     description = "The resource is not the API of this network."
+
+
+class ResponseTypeUnsupported(OAuth2Error):  # type: ignore[misc]  # noqa: N818
+    """Authlib's own error repeats what was sent. Source: RFC 6749, section 4.1.2.1."""
+
+    error = "unsupported_response_type"
+    description = "The response_type must be code."
+
+
+class RequestNotSupported(OAuth2Error):  # type: ignore[misc]  # noqa: N818
+    """Parameters come as parameters, not in a signed object. Source: OpenID Connect Core, 6."""
+
+    error = "request_not_supported"
+    description = "The parameter request is not supported; parameters can be pushed (RFC 9126)."
+
+
+class RegistrationNotSupported(OAuth2Error):  # type: ignore[misc]  # noqa: N818
+    """Source: OpenID Connect Core, section 7.2.1."""
+
+    error = "registration_not_supported"
+    description = "The parameter registration is not supported."
+
+
+class AuthenticationUnmet(OAuth2Error):  # type: ignore[misc]  # noqa: N818
+    """The person cannot prove who they are in the way that is asked for.
+
+    Source: OpenID Connect Core Error Code unmet_authentication_requirements.
+    """
+
+    error = "unmet_authentication_requirements"
+    description = "The identity provider did not authenticate the person as acr_values asks."
+
+
+class ProofWrong(OAuth2Error):  # type: ignore[misc]  # noqa: N818
+    """Source: RFC 9449, section 5."""
+
+    error = "invalid_dpop_proof"
+    description = "The DPoP proof is missing, is for another request, or has been used before."

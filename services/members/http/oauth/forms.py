@@ -1,4 +1,4 @@
-"""Reads what is sent to the token endpoint, before Authlib sees it.
+"""Reads what is sent to the authorization server, before Authlib sees it.
 
 Authlib expects a clean form: a NUL, a header that is not UTF-8 or a quote in the wrong place would
 end as a fault of ours, a repeated parameter or a second set of credentials would be passed over.
@@ -13,7 +13,9 @@ from urllib.parse import parse_qsl, unquote_plus
 
 from fastapi import Request
 
-from services.members.http.oauth.errors import MalformedRequest, WrongCredentials
+from services.members.http.oauth.assertions import client_named_in
+from services.members.http.oauth.errors import MalformedRequest, ProofWrong, WrongCredentials
+from shared.http.dpop import Proof, WrongProof, read_proof
 
 FORM: Final = "application/x-www-form-urlencoded"
 FORM_LIMIT_BYTES: Final = 64 * 1024
@@ -21,7 +23,12 @@ PARAMETERS_LIMIT: Final = 100
 BROKEN_ESCAPE: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 VISIBLE: Final = re.compile(r"[\x20-\x7e]+")
 
-AuthenticationMethod = Literal["client_secret_basic", "client_secret_post"]
+QUERY_LIMIT_BYTES: Final = 16 * 1024
+ASSERTION: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+AuthenticationMethod = Literal[
+    "client_secret_basic", "client_secret_post", "private_key_jwt", "none"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,33 +37,67 @@ class Credentials:
 
     method: AuthenticationMethod
     client_id: str
-    secret: str = field(repr=False)
+    secret: str = field(repr=False, default="")
+    """Or the assertion that it signed."""
 
 
 @dataclass(frozen=True, slots=True)
-class TokenForm:
-    """A request for a token that could be read."""
+class ClientForm:
+    """A request of a client that could be read."""
 
     parameters: dict[str, str] = field(repr=False)
     credentials: Credentials
+    proof: Proof | None
 
 
-async def read_token_form(request: Request) -> TokenForm:
-    """Read a request for a token.
+async def read_client_form(request: Request, address: str, *, needs: str) -> ClientForm:
+    """Read a request that a client sends by itself.
+
+    Args:
+        request: what has arrived.
+        address: where to, as the outside knows it.
+        needs: a parameter that cannot be left out.
 
     Raises:
         MalformedRequest: it is no form, too large, ambiguous or not text.
         WrongCredentials: there are none that we can check.
+        ProofWrong: there is a DPoP proof, but not for this request.
+    """
+    parameters = await read_body(request)
+    if needs not in parameters:
+        raise MalformedRequest(f"The parameter {needs} is missing.")
+    credentials = read_credentials(request, parameters)
+    try:
+        proof = read_proof(request.headers.getlist("dpop"), method="POST", uri=address)
+    except WrongProof as error:
+        raise ProofWrong from error
+    return ClientForm(parameters, credentials, proof)
+
+
+def read_query(request: Request) -> dict[str, str]:
+    """Read the parameters in the address of a request.
+
+    Raises:
+        MalformedRequest: they are too many, ambiguous or not text.
+    """
+    query: bytes = request.scope["query_string"]
+    if len(query) > QUERY_LIMIT_BYTES:
+        raise MalformedRequest(f"At most {QUERY_LIMIT_BYTES} bytes are read.", status_code=414)
+    return read_form(query)
+
+
+async def read_body(request: Request) -> dict[str, str]:
+    """Read a form.
+
+    Raises:
+        MalformedRequest: it is none, too large, ambiguous or not text.
     """
     if request.url.query:
         raise MalformedRequest("Parameters belong into the body.")
     kinds = request.headers.getlist("content-type")
     if len(kinds) != 1 or kinds[0].partition(";")[0].strip().lower() != FORM:
         raise MalformedRequest(f"The body must be {FORM}.")
-    parameters = read_form(await _body(request))
-    if not parameters.get("grant_type"):
-        raise MalformedRequest("The parameter grant_type is missing.")
-    return TokenForm(parameters, read_credentials(request, parameters))
+    return read_form(await _body(request))
 
 
 async def _body(request: Request) -> bytes:
@@ -117,9 +158,23 @@ def read_credentials(request: Request, parameters: dict[str, str]) -> Credential
         if parameters.get("client_id", credentials.client_id) != credentials.client_id:
             raise MalformedRequest("The client has two names.")
         return credentials
-    if "client_id" not in parameters or "client_secret" not in parameters:
+    if assertion:
+        return _signed(parameters)
+    if "client_id" not in parameters:
         raise WrongCredentials
+    if "client_secret" not in parameters:
+        return Credentials("none", parameters["client_id"])
     return Credentials("client_secret_post", parameters["client_id"], parameters["client_secret"])
+
+
+def _signed(parameters: dict[str, str]) -> Credentials:
+    assertion = parameters.get("client_assertion", "")
+    if parameters.get("client_assertion_type") != ASSERTION:
+        raise WrongCredentials
+    client_id = client_named_in(assertion)
+    if parameters.get("client_id", client_id) != client_id:
+        raise MalformedRequest("The client has two names.")
+    return Credentials("private_key_jwt", client_id, assertion)
 
 
 def _basic(header: str) -> Credentials:

@@ -1,4 +1,4 @@
-"""Where tokens and the keys to check them come from. Source: RFC 6749, RFC 7517, RFC 8414."""
+"""Where tokens and the keys to check them come from. Source: RFC 6749, RFC 7517."""
 
 from typing import Annotated, Any, Final
 
@@ -6,18 +6,16 @@ from authlib.oauth2 import OAuth2Error
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
-from services.members.http.oauth.forms import FORM, TokenForm, read_token_form
-from services.members.http.oauth.grants import AUTHENTICATION_METHODS, ClientCredentials, Issuing
+from services.members.http.oauth.forms import ASSERTION, FORM, read_client_form
+from services.members.http.oauth.grants import GRANTS, SECRET_METHODS, ClientCredentials
 from services.members.http.oauth.keys import KeyRing
-from services.members.http.oauth.server import AuthorizationServer, CheckedRequest
-from services.members.model.scopes import SCOPES
-from services.members.settings import MembersSettings
-from shared.http.application import audience_of
+from services.members.http.oauth.server import AuthorizationServer
+from services.members.http.oauth.serving import address_of, checked, issuing_of
 
 router = APIRouter(tags=["tokens"])
 
 KEYS_CACHED: Final = "public, max-age=60"
-METADATA_CACHED: Final = "public, max-age=300"
+TOKEN_PATH: Final = "/oauth/token"  # noqa: S105 -- an address
 
 
 class TokenOut(BaseModel):
@@ -27,6 +25,8 @@ class TokenOut(BaseModel):
     access_token: str
     expires_in: Annotated[int, Field(description="Seconds from now.")]
     scope: Annotated[str, Field(description="What it covers, separated by spaces.")]
+    refresh_token: str | None = None
+    id_token: str | None = None
 
 
 class TokenErrorOut(BaseModel):
@@ -42,38 +42,37 @@ class KeySetOut(BaseModel):
     keys: list[dict[str, Any]]
 
 
-class MetadataOut(BaseModel):
-    """What the authorization server can do. Source: RFC 8414."""
-
-    issuer: str
-    token_endpoint: str
-    jwks_uri: str
-    scopes_supported: list[str]
-    response_types_supported: list[str]
-    grant_types_supported: list[str]
-    token_endpoint_auth_methods_supported: list[str]
-
-
+TEXT: Final = {"type": "string"}
+CLIENT_FORM: Final = {
+    "client_id": {"type": "string", "description": "Unless the client uses HTTP Basic."},
+    "client_secret": {"type": "string", "description": "Unless the client uses HTTP Basic."},
+    "client_assertion": {"type": "string", "description": "For `private_key_jwt` (RFC 7523)."},
+    "client_assertion_type": {"type": "string", "enum": [ASSERTION]},
+}
 TOKEN_FORM: Final = {
     "type": "object",
     "required": ["grant_type"],
     "properties": {
-        "grant_type": {"type": "string", "enum": [ClientCredentials.GRANT_TYPE]},
-        "scope": {"type": "string", "description": "All that the client has, if left out."},
+        "grant_type": {"type": "string", "enum": [*GRANTS["machine"], *GRANTS["application"]]},
+        "scope": {"type": "string", "description": "All that there is, if left out."},
         "resource": {"type": "string", "description": "The address of the API (RFC 8707)."},
-        "client_id": {"type": "string", "description": "Unless the client uses HTTP Basic."},
-        "client_secret": {"type": "string", "description": "Unless the client uses HTTP Basic."},
+        "code": TEXT,
+        "redirect_uri": TEXT,
+        "code_verifier": TEXT,
+        "refresh_token": TEXT,
+        **CLIENT_FORM,
     },
 }
 
 
 @router.post(
-    "/oauth/token",
+    TOKEN_PATH,
     response_model=TokenOut,
     responses={
         status: {"model": TokenErrorOut, "description": description}
         for status, description in {
-            400: "`invalid_request`, `unsupported_grant_type`, `invalid_scope`, `invalid_target`",
+            400: "`invalid_request`, `unsupported_grant_type`, `unauthorized_client`, "
+            "`invalid_grant`, `invalid_scope`, `invalid_target`, `invalid_dpop_proof`",
             401: "`invalid_client`",
             413: "`invalid_request`: the form is too large",
         }.items()
@@ -81,53 +80,35 @@ TOKEN_FORM: Final = {
     openapi_extra={"requestBody": {"required": True, "content": {FORM: {"schema": TOKEN_FORM}}}},
 )
 async def post_token(request: Request) -> Response:
-    """Issue an access token to a client that proves itself with its secret.
+    """Issue tokens: to a machine for itself, to an application for a person.
 
-    By HTTP Basic, or by `client_id` and `client_secret` in the form.
+    A client proves itself by HTTP Basic, by `client_id` and `client_secret` in the form, or by an
+    assertion that it signed; a public application names itself. A code, and each refresh token, is
+    good once; a second use ends the session.
     """
     try:
-        return await _issue(request, await read_token_form(request))
+        form = await read_client_form(request, address_of(request, TOKEN_PATH), needs="grant_type")
+        issuing = await issuing_of(request)
+        ready = checked(request, TOKEN_PATH, form)
+        # A machine with a secret leaves no trace, so its token needs no transaction.
+        is_read = form.credentials.method in SECRET_METHODS and form.proof is None
+        is_read &= form.parameters["grant_type"] == ClientCredentials.GRANT_TYPE
+        state = request.app.state
+        async with state.reading_sessions() if is_read else state.sessions.begin() as session:
+            # Committed also if it is refused: who comes second with a code ends its session.
+            return await session.run_sync(  # type: ignore[no-any-return]  # Authlib has no types
+                lambda database: AuthorizationServer(
+                    database, issuing, ready
+                ).create_token_response(ready)
+            )
     except OAuth2Error as error:
         return AuthorizationServer.answer(*error())
 
 
-async def _issue(request: Request, form: TokenForm) -> Response:
-    state = request.app.state
-    settings: MembersSettings = state.settings
-    ring: KeyRing = state.signing_keys
-    keys = await ring.current(state.sessions)
-    issuing = Issuing(
-        settings.issuer, audience_of(settings), settings.access_token_seconds, keys.signing
-    )
-    async with state.reading_sessions() as session:
-        return await session.run_sync(  # type: ignore[no-any-return]  # Authlib has no types
-            lambda database: AuthorizationServer(database, issuing).create_token_response(
-                CheckedRequest(form, settings.issuer)
-            )
-        )
-
-
 @router.get("/oauth/jwks")
 async def get_jwks(request: Request, response: Response) -> KeySetOut:
-    """Publish the keys that access tokens are signed with."""
+    """Publish the keys that tokens are signed with."""
     ring: KeyRing = request.app.state.signing_keys
     keys = await ring.current(request.app.state.sessions)
     response.headers["Cache-Control"] = KEYS_CACHED
     return KeySetOut(**keys.document())
-
-
-@router.get("/.well-known/oauth-authorization-server")
-async def get_authorization_server(request: Request, response: Response) -> MetadataOut:
-    """Describe the authorization server."""
-    issuer = request.app.state.settings.issuer
-    response.headers["Cache-Control"] = METADATA_CACHED
-    return MetadataOut(
-        issuer=issuer,
-        token_endpoint=f"{issuer}/oauth/token",
-        jwks_uri=f"{issuer}/oauth/jwks",
-        scopes_supported=list(SCOPES),
-        # There is nothing to redirect to yet, and the standard wants the list all the same.
-        response_types_supported=[],
-        grant_types_supported=[ClientCredentials.GRANT_TYPE],
-        token_endpoint_auth_methods_supported=AUTHENTICATION_METHODS,
-    )
