@@ -59,7 +59,14 @@ class DemoProviders:
         port = next(each.port for each in self._providers if each.kind == "mock")
         return Program(
             name="demo-providers-mock",
-            command=(sys.executable, "-m", "deploy.demo.providers.mock", str(self.file)),
+            command=(
+                sys.executable,
+                "-m",
+                "deploy.demo.providers.mock",
+                str(self.file),
+                f"--records={self.file.with_suffix('.records')}",
+                f"--dns-port={self.ports.demo_dns}",
+            ),
             environment={
                 **_environment(self.file.parent),
                 "PYTHONPATH": str(REPOSITORY),

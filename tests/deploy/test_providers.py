@@ -10,6 +10,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import httpx2
 import pytest
+from dns.asyncresolver import Resolver
+from dns.resolver import NXDOMAIN
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
@@ -17,7 +19,7 @@ from deploy.demo.browser import Browser
 from deploy.demo.providers.cities import KINDS, Provider, read_providers
 from deploy.embedded import node
 from deploy.embedded.console import Console
-from deploy.embedded.layout import DEMO_LOGINS, Ports, reserved_base_port
+from deploy.embedded.layout import DEMO_LOGINS, HOST, Ports, reserved_base_port
 from deploy.embedded.providers import DemoProviders
 from tests.deploy.standin_platform import running
 
@@ -60,6 +62,24 @@ async def test_a_person_of_each_kind_of_provider_logs_in_and_is_named(
         for member, provider in providers.items()
     }
     assert {member: provider.kind for member, provider in providers.items()} == KINDS
+
+
+async def test_a_name_that_a_city_enters_is_found_in_the_dns(
+    providers: dict[str, Provider],
+) -> None:
+    names = f"http://{HOST}:{providers['bangkok'].port}/records"
+    resolver = Resolver(configure=False)
+    resolver.nameservers, resolver.port = [HOST], Ports(providers["bangkok"].port - 6).demo_dns
+
+    async with httpx2.AsyncClient(trust_env=False) as http:
+        entered = await http.put(f"{names}/_renkei.seoul.example", content="proof=1")
+        refused = await http.put(f"{names}/no%20name", content="proof=2")
+
+    assert (entered.status_code, refused.status_code) == (204, 422)
+    [found] = await resolver.resolve("_renkei.seoul.example", "TXT")
+    assert found.strings == (b"proof=1",)
+    with pytest.raises(NXDOMAIN):
+        await resolver.resolve("_renkei.tokyo.example", "TXT")
 
 
 async def test_the_file_of_the_providers_is_private(
