@@ -86,6 +86,11 @@ class StateDirectory:
         return self.root / "credentials.json"
 
     @property
+    def application(self) -> Path:
+        """What the demo's people log in to, as `renkei register-application` printed it."""
+        return self.root / "application.json"
+
+    @property
     def demo(self) -> Path:
         """What the demo loader created: accounts, projects, addresses."""
         return self.root / "demo.json"
@@ -239,6 +244,11 @@ class Ports:
     def demo_mocks(self) -> tuple[int, ...]:
         """Of the identity providers that have a port each."""
         return tuple(self.base + 6 + index for index in range(len(DEMO_LOGINS)))
+
+    @property
+    def demo_dns(self) -> int:
+        """Of the demo's names; by UDP, so it shares its number with a server of another kind."""
+        return self.demo_node
 
     def service(self, index: int) -> int:
         """The port of the service process at this place of the process table."""
