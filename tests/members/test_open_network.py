@@ -89,5 +89,6 @@ async def test_everything_can_be_dumped_in_order(network: Network) -> None:
         "member": 2,
         "official": 2,
         "client": 1,
+        "session": 0,
     }
     assert [getattr(state, "slug", None) for state in states["member"]] == ["seoul", "tokyo"]

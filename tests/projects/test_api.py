@@ -422,6 +422,7 @@ async def test_all_that_the_service_holds_can_be_read(sessions: Sessions) -> Non
         "known_member": 6,
         "known_official": 0,
         "known_client": 0,
+        "known_session": 0,
     }
     assert states["project"][0] == scene.project.state()
     assert states["milestone"][0] == scene.milestones[0].state()

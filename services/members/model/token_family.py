@@ -89,9 +89,13 @@ class TokenFamily(Base, kw_only=True):
         """End it for good.
 
         Returns:
-            What others must know: until when they may meet a token of it.
+            What others must know.
         """
         self.revoked_at, self.revoked_because = at, because
+        return self.ending(at)
+
+    def ending(self, at: datetime) -> SessionState:
+        """Its end at `at`, with until when others may meet a token of it."""
         return SessionState(
             id=self.id,
             version=1,

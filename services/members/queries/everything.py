@@ -6,6 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.members.model.client import Client
 from services.members.model.member import Member
 from services.members.model.official import Official
+from services.members.model.token_family import TokenFamily
 from shared.contracts.event import State
 
 
@@ -14,8 +15,12 @@ async def all_states(session: AsyncSession) -> dict[str, list[State]]:
     members = await session.scalars(select(Member).order_by(Member.slug))
     officials = await session.scalars(select(Official).order_by(Official.id))
     clients = await session.scalars(select(Client).order_by(Client.id))
+    ended = await session.scalars(
+        select(TokenFamily).where(TokenFamily.revoked_at.is_not(None)).order_by(TokenFamily.id)
+    )
     return {
         "member": [member.state() for member in members],
         "official": [official.state() for official in officials],
         "client": [client.state() for client in clients],
+        "session": [family.ending(family.revoked_at) for family in ended if family.revoked_at],
     }

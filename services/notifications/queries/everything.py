@@ -13,6 +13,7 @@ from services.notifications.model.known import (
     KnownOfficial,
     KnownParticipation,
     KnownProject,
+    KnownSession,
 )
 from services.notifications.model.webhook_endpoint import WebhookEndpoint
 from shared.contracts.notifications import WebhookEndpointState
@@ -22,6 +23,7 @@ COPIES: Final[tuple[type[Base], ...]] = (
     KnownMember,
     KnownOfficial,
     KnownClient,
+    KnownSession,
     KnownProject,
     KnownParticipation,
 )

@@ -1,5 +1,6 @@
 """All that this service holds, for the operator's dump."""
 
+from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
@@ -7,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
-from services.projects.model.known import KnownClient, KnownMember, KnownOfficial
+from services.projects.model.known import KnownClient, KnownMember, KnownOfficial, KnownSession
 from services.projects.model.milestone import Milestone
 from services.projects.model.participation import Participation
 from services.projects.model.project import Project
@@ -46,6 +47,14 @@ class KnownClientState(State):
     status: str
 
 
+class KnownSessionState(State):
+    """The service's copy of the end of a session."""
+
+    id: UUID
+    ended_at: datetime
+    good_until: datetime
+
+
 async def all_states(session: AsyncSession) -> dict[str, list[State]]:
     """Read the state of every entity and of every copy, each in the order of its key."""
     projects = await session.scalars(select(Project).order_by(Project.id))
@@ -56,6 +65,7 @@ async def all_states(session: AsyncSession) -> dict[str, list[State]]:
     members = await session.scalars(select(KnownMember).order_by(KnownMember.slug))
     officials = await session.scalars(select(KnownOfficial).order_by(KnownOfficial.id))
     clients = await session.scalars(select(KnownClient).order_by(KnownClient.id))
+    sessions = await session.scalars(select(KnownSession).order_by(KnownSession.id))
     return {
         "project": [project.state() for project in projects],
         "participation": [participation.state() for participation in participations],
@@ -63,4 +73,5 @@ async def all_states(session: AsyncSession) -> dict[str, list[State]]:
         "known_member": [KnownMemberState.model_validate(member) for member in members],
         "known_official": [KnownOfficialState.model_validate(official) for official in officials],
         "known_client": [KnownClientState.model_validate(client) for client in clients],
+        "known_session": [KnownSessionState.model_validate(ended) for ended in sessions],
     }
