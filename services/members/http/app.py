@@ -4,7 +4,9 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from services.members.gateways.identity_provider_http import IdentityProviderClient
 from services.members.http import clients, identity_providers, members, officials
+from services.members.http.login import callback, start
 from services.members.http.oauth import authorize, metadata, routes
 from services.members.http.oauth.keys import KeyRing
 from services.members.settings import MembersSettings
@@ -27,5 +29,12 @@ def create_app(settings: MembersSettings) -> FastAPI:
     # Not resources of the API: other standards say how these are asked and what they answer.
     for router in (routes.router, metadata.router, authorize.router):
         app.include_router(router)
+    app.include_router(start.router)
+    app.include_router(callback.router)
     app.state.signing_keys = ring
+    app.state.identity_providers = IdentityProviderClient(
+        allow_private=settings.identity_allow_private,
+        seconds=settings.identity_seconds,
+        parallel=settings.identity_parallel,
+    )
     return app

@@ -1,11 +1,43 @@
 """A mail domain of a member, proven in the DNS."""
 
+import secrets
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.members.model.base import Base
+from shared.refusals import Conflict, NotFound
+
+RECORD_PREFIX: Final = "_renkei"
+VALUE_PREFIX: Final = "renkei-domain-verification="
+DOMAINS_MAX: Final = 50
+
+
+class EmailDomainNotFound(NotFound):
+    code = "email-domain-not-found"
+    title = "The member claims no such mail domain"
+
+
+class EmailDomainClaimed(Conflict):
+    code = "email-domain-claimed"
+    title = "The member claims this mail domain already"
+
+
+class TooManyEmailDomains(Conflict):
+    code = "too-many-email-domains"
+    title = "The member claims as many mail domains as it can"
+
+
+class EmailDomainNotProven(Conflict):
+    code = "email-domain-not-proven"
+    title = "The DNS does not show that the mail domain is the member's"
+
+
+class EmailDomainTaken(Conflict):
+    code = "email-domain-taken"
+    title = "Another member has shown that the mail domain is its own"
 
 
 class EmailDomain(Base, kw_only=True):
@@ -27,3 +59,31 @@ class EmailDomain(Base, kw_only=True):
     """What the TXT record must say."""
     verified_at: Mapped[datetime | None] = mapped_column(default=None)
     created_at: Mapped[datetime]
+
+    @property
+    def record_name(self) -> str:
+        """Where the TXT record must be."""
+        return record_name_of(self.domain)
+
+    @property
+    def record_value(self) -> str:
+        """What it must say."""
+        return VALUE_PREFIX + self.challenge
+
+    def verify(self, texts: frozenset[str], *, at: datetime) -> None:
+        """Take the domain as the member's own if the DNS says so.
+
+        Raises:
+            EmailDomainNotProven: it does not.
+        """
+        if self.record_value not in texts:
+            raise EmailDomainNotProven(f"{self.record_name} has no TXT record {self.record_value}.")
+        self.verified_at = self.verified_at or at
+
+
+def record_name_of(domain: str) -> str:
+    return f"{RECORD_PREFIX}.{domain}"
+
+
+def new_challenge() -> str:
+    return secrets.token_urlsafe(24)

@@ -1,7 +1,7 @@
 """A browser on its way to a provider and back."""
 
-from datetime import datetime
-from typing import Literal, get_args
+from datetime import datetime, timedelta
+from typing import Final, Literal, get_args
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Text
@@ -10,6 +10,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 from services.members.model.base import Base
 from shared.database import Strings
 from shared.identifiers import new_id
+
+LASTS: Final = timedelta(minutes=10)
+"""How long somebody may take at their provider."""
 
 LoginPurpose = Literal["login", "test"]
 
@@ -34,6 +37,11 @@ class LoginAttempt(Base, kw_only=True):
     """What to go on with afterwards."""
     expires_at: Mapped[datetime] = mapped_column(index=True)
     used_at: Mapped[datetime | None] = mapped_column(default=None)
+
+    @property
+    def began_at(self) -> datetime:
+        """When the browser was sent to the provider."""
+        return self.expires_at - LASTS
 
     @staticmethod
     def place(attempt_id: UUID) -> str:

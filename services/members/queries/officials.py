@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import any_, literal, select
+from sqlalchemy import any_, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.members.model.official import Official, OfficialNotFound
@@ -76,3 +76,31 @@ async def list_officials(
     return await paging.fetch(
         session, query, *columns_of(Official, Official.id, sort), descending=is_descending(sort)
     )
+
+
+async def official_with_identity(
+    session: AsyncSession, member: str, identity_id: UUID
+) -> Official | None:
+    """Load, locked, whom somebody is for a member, if they have logged in before."""
+    query = (
+        select(Official)
+        .where(Official.member == member, Official.identity_id == identity_id)
+        .with_for_update()
+    )
+    found: Official | None = await session.scalar(query)
+    return found
+
+
+async def invited_with(session: AsyncSession, member: str, email: str) -> Sequence[Official]:
+    """Load, locked, the officials with this address who have not logged in yet."""
+    query = (
+        select(Official)
+        .where(
+            Official.member == member,
+            Official.identity_id.is_(None),
+            func.lower(Official.email) == email.lower(),
+        )
+        .order_by(Official.id)
+        .with_for_update()
+    )
+    return list(await session.scalars(query))

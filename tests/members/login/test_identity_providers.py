@@ -21,6 +21,11 @@ LOGIN: Final[dict[str, Any]] = {
 PATH: Final = "/seoul/identity-providers"
 
 
+@pytest.fixture
+def allow_private() -> bool:
+    return False
+
+
 async def registered(network: Network, **fields: Any) -> dict[str, Any]:
     response = await network.send("POST", PATH, LOGIN | fields, by="seoul")
     assert response.status_code == 201, response.text

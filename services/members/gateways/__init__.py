@@ -1,0 +1,1 @@
+"""What is neither PostgreSQL nor NATS: identity providers of members, and the DNS."""

@@ -1,0 +1,28 @@
+"""Use case: somebody has logged in at a provider to see whether it works."""
+
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.members.model.identity_provider import IdentityProvider
+from services.members.queries.identity_providers import provider_of
+from services.members.queries.members import member_for_change
+
+
+async def finish_test_login(
+    session: AsyncSession, tested: IdentityProvider, *, now: datetime
+) -> bool:
+    """Note that a provider works as it was configured when the test began.
+
+    Returns:
+        Whether that is how it is configured still.
+
+    Raises:
+        MemberNotFound, ProviderNotFound: they are gone.
+    """
+    await member_for_change(session, tested.member)
+    provider = await provider_of(session, tested.member, tested.id, for_change=True)
+    if provider.fingerprint != tested.fingerprint:
+        return False
+    provider.note_test(tested.fingerprint, at=now)
+    return True
