@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from services.members.gateways.identity_provider_http import IdentityProviderClient
 from services.members.http import clients, identity_providers, members, officials
 from services.members.http.login import callback, start
-from services.members.http.oauth import authorize, metadata, routes
+from services.members.http.oauth import authorize, endpoints, metadata, routes, userinfo
 from services.members.http.oauth.keys import KeyRing
 from services.members.settings import MembersSettings
 from shared.http.application import web_application
@@ -27,8 +27,8 @@ def create_app(settings: MembersSettings) -> FastAPI:
         own_keys=own_keys,
     )
     # Not resources of the API: other standards say how these are asked and what they answer.
-    for router in (routes.router, metadata.router, authorize.router):
-        app.include_router(router)
+    for oauth in (routes, metadata, authorize, endpoints, userinfo):
+        app.include_router(oauth.router)
     app.include_router(start.router)
     app.include_router(callback.router)
     app.state.signing_keys = ring

@@ -6,6 +6,7 @@ from services.members.http.oauth.forms import ClientForm
 from services.members.http.oauth.grants import Issuing
 from services.members.http.oauth.keys import KeyRing
 from services.members.http.oauth.server import CheckedRequest
+from services.members.http.oauth.tokens import OwnTokens
 from services.members.settings import MembersSettings
 from shared.clock import utc_now
 from shared.http.application import audience_of
@@ -24,6 +25,14 @@ async def issuing_of(request: Request) -> Issuing:
         keys.signing,
         keys.identity,
     )
+
+
+async def own_tokens_of(request: Request) -> OwnTokens:
+    """What knows the access tokens of this installation."""
+    state = request.app.state
+    ring: KeyRing = state.signing_keys
+    keys = await ring.current(state.sessions)
+    return OwnTokens(keys, state.settings.issuer, audience_of(state.settings))
 
 
 def address_of(request: Request, path: str) -> str:
