@@ -4,6 +4,8 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from deploy.embedded.child import StartFailed, ended, run_to_end, spawn
@@ -23,8 +25,25 @@ async def load(state: StateDirectory, processes: Processes, console: Console) ->
     """
     if state.demo_loaded.exists():
         return
-    if not state.credentials.exists():
-        await _initialise(state, processes)
+    await _operate(
+        state,
+        processes,
+        "init",
+        "--member-file",
+        str(_HOST_MEMBER),
+        output=state.credentials,
+    )
+    await _operate(
+        state,
+        processes,
+        "register-application",
+        "demo",
+        "--redirect-uri",
+        f"http://{HOST}:{processes.ports.demo_receiver}/application/callback",
+        "--post-logout-redirect-uri",
+        f"http://{HOST}:{processes.ports.demo_receiver}/",
+        output=state.application,
+    )
     await _run_shown(
         "demo-load",
         state,
@@ -38,6 +57,10 @@ async def load(state: StateDirectory, processes: Processes, console: Console) ->
         str(state.demo),
         "--receiver-url",
         f"http://{HOST}:{processes.ports.demo_receiver}",
+        "--application",
+        str(state.application),
+        "--providers",
+        str(state.providers),
         shown=not console.quiet,
     )
     state.demo.chmod(0o600)
@@ -63,33 +86,37 @@ def accounts(state: StateDirectory) -> list[str]:
         f"  webhooks that have arrived     {demo['receiver_url']}/",
         f"  members with a client          {', '.join(demo['members'])}",
         f"  their identifiers and secrets  {state.demo}",
+        *_logins(demo),
         "",
     ]
 
 
-async def _initialise(state: StateDirectory, processes: Processes) -> None:
-    """Keep what `renkei init` prints: it does so only once."""
+def _logins(demo: dict[str, Any]) -> Iterator[str]:
+    """Tell who can log in where; nobody has a password."""
+    for member, login in demo.get("logins", {}).items():
+        yield f"  {f'officials of {member}':<29}  {demo['url']}/login/{member}"
+        yield f"  {'':<29}  as {', '.join(login['people'])}"
+
+
+async def _operate(
+    state: StateDirectory, processes: Processes, command: str, *arguments: str, output: Path
+) -> None:
+    """Keep what a command of the operator prints, unless it is known: it prints it only once."""
+    if output.exists():
+        return
     # Under another name until it is complete, so that half an answer is not taken for one.
-    output = state.credentials.with_suffix(".new")
-    output.unlink(missing_ok=True)
-    output.touch(mode=0o600)
+    begun = output.with_suffix(".new")
+    begun.unlink(missing_ok=True)
+    begun.touch(mode=0o600)
     code = await run_to_end(
-        (
-            sys.executable,
-            "-m",
-            "deploy.cli",
-            "init",
-            "--member-file",
-            str(_HOST_MEMBER),
-            "--json",
-        ),
+        (sys.executable, "-m", "deploy.cli", command, *arguments, "--json"),
         environment=processes.environments.of_operator(),
-        log=state.log("init"),
-        output=output,
+        log=state.log(command),
+        output=begun,
     )
     if code != 0:
-        raise StartFailed("init", f"ended with exit code {code}")
-    output.replace(state.credentials)
+        raise StartFailed(command, f"ended with exit code {code}")
+    begun.replace(output)
 
 
 async def _run_shown(

@@ -5,30 +5,34 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from httpx2 import HTTPError
 
 from deploy.demo.api import Refused, connection
+from deploy.demo.browser import Stuck
 from deploy.demo.load.cities import Cities
+from deploy.demo.load.logins import Logins
 from deploy.demo.load.projects import Projects
 from deploy.demo.load.record import Record
 from deploy.demo.progress import Display
+from deploy.demo.providers.cities import Provider, read_providers
 from deploy.demo.story import Story
 
 
-async def load(record: Record) -> None:
+async def load(record: Record, providers: Sequence[Provider]) -> None:
     """Bring everything into the platform that the record does not show yet.
 
     Raises:
-        ExceptionGroup: of `Refused` and `HTTPError`; running it again goes on from there.
+        ExceptionGroup: of `Refused`, `Stuck` and `HTTPError`; running it again goes on from there.
     """
     story = Story()
     async with connection(record.facts["url"]) as http:
         with Display() as display:
             cities = Cities(http, story, record, display)
             await cities.found()
+            await Logins(cities.apis, story, record, display, providers).open()
             await Projects(cities.apis, story, record, display).run()
     record.save()
 
@@ -41,11 +45,14 @@ def main(arguments: list[str] | None = None) -> int:
         secretariat=json.loads(asked.credentials.read_text(encoding="utf-8")),
         receiver_url=asked.receiver_url.rstrip("/"),
     )
+    if asked.application is not None:
+        record.facts["application"] = json.loads(asked.application.read_text(encoding="utf-8"))
     record.save()
+    providers = [] if asked.providers is None else read_providers(asked.providers)
     failures: list[BaseException] = []
     try:
-        asyncio.run(load(record))
-    except* (Refused, HTTPError) as failed:
+        asyncio.run(load(record, providers))
+    except* (Refused, Stuck, HTTPError) as failed:
         failures += _leaves(failed)
     for failure in failures:
         print(f"{type(failure).__name__}: {failure}", file=sys.stderr)
@@ -73,6 +80,12 @@ def _parser() -> argparse.ArgumentParser:
         "--receiver-url",
         default=os.environ.get("RENKEI_RECEIVER_URL", "http://127.0.0.1:8404"),
         help="where the demo's receiver of webhooks is; also RENKEI_RECEIVER_URL",
+    )
+    parser.add_argument(
+        "--providers", type=Path, help="identity providers of cities; without, nobody logs in"
+    )
+    parser.add_argument(
+        "--application", type=Path, help="what `renkei register-application --json` printed"
     )
     return parser
 

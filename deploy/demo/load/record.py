@@ -34,6 +34,7 @@ class Record:
             "members": {},
             "webhooks": {},
             "projects": {},
+            "logins": {},
             **known,
             "url": url,
             "secretariat": secretariat,
