@@ -1,16 +1,42 @@
-"""The worker of the members service: it sends facts, and hears none."""
+"""The worker of the members service: it sends facts and hears none, and lets history forget."""
 
 import sys
+from dataclasses import replace
+from datetime import datetime
 from typing import Final
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from services.members.settings import MembersSettings
+from services.members.use_cases.purge_erased import purge_erased
+from shared.messaging.broker import connected
+from shared.messaging.erasing import forget_streamed
 from shared.serving import Worker
+from shared.timers import Timer
 
 WORKER: Final = Worker("members")
 
 
+def purging(settings: MembersSettings) -> Timer:
+    """Take officials who have been erased out of history."""
+
+    async def forget(subjects: str, *, kept: str) -> int:
+        # Erasing is rare: a connection of its own, for once, is simpler than one that is kept.
+        async with connected(
+            settings, name="members-purge", first_seconds=settings.publish_seconds
+        ) as nats:
+            return await forget_streamed(nats.jetstream(), "members", subjects, kept=kept)
+
+    async def purge(session: AsyncSession, now: datetime) -> bool:
+        del now
+        return await purge_erased(session, forget_streamed=forget)
+
+    return Timer("purge-erased", purge)
+
+
 def main() -> None:
-    WORKER.run(MembersSettings(), sys.argv[1:])
+    settings = MembersSettings()
+    replace(WORKER, timers=[*WORKER.timers, purging(settings)]).run(settings, sys.argv[1:])
 
 
 if __name__ == "__main__":

@@ -99,8 +99,8 @@ def test_the_actions_offered_for_an_official_are_those_that_would_succeed() -> N
     last, blocked, erased = official(), official(status="blocked"), official(status="erased")
 
     assert last.allowed_actions(seoul, own, {last.id}) == ["change"]
-    assert last.allowed_actions(seoul, own, {last.id, uuid4()}) == ["change", "block"]
-    assert blocked.allowed_actions(seoul, own, {last.id}) == ["change", "unblock"]
+    assert last.allowed_actions(seoul, own, {last.id, uuid4()}) == ["change", "block", "erase"]
+    assert blocked.allowed_actions(seoul, own, {last.id}) == ["change", "unblock", "erase"]
     assert erased.allowed_actions(seoul, own, {last.id}) == []
     assert last.allowed_actions(seoul, busan, {last.id, uuid4()}) == []
 
@@ -295,7 +295,7 @@ async def test_blocking_weighs_more_than_a_new_name(network: Network) -> None:
     )
     unblocked = await network.send("PATCH", path, {"status": "active"}, by="seoul", version=2)
 
-    assert blocked.json()["allowed_actions"] == ["change", "unblock"]
+    assert blocked.json()["allowed_actions"] == ["change", "unblock", "erase"]
     assert unblocked.json()["status"] == "active"
     assert (await network.happened())[-2:] == ["official.blocked", "official.unblocked"]
 

@@ -28,7 +28,7 @@ from shared.contracts.members import (
     OfficialState,
 )
 from shared.database import Sessions
-from shared.messaging.consumer import Consumer
+from shared.messaging.consumer import Consumer, Copy
 from tests.conftest import Database
 from tests.projects.conftest import Cities, announced
 from tests.projects.scenes import NOON, ZONES, working
@@ -39,7 +39,11 @@ NEW_PROJECT = {
     "title": {"en": "Quiet nights"},
     "summary": {"en": "What cities do against noise."},
 }
-COPIES = {subscription.event.entity: subscription for subscription in SUBSCRIPTIONS}
+COPIES = {
+    subscription.event.entity: subscription
+    for subscription in SUBSCRIPTIONS
+    if isinstance(subscription, Copy)
+}
 
 
 def member_state(slug: str, version: int, status: MembershipStatus) -> MemberState:

@@ -21,6 +21,7 @@ from services.members.queries.officials import administrators_of, list_officials
 from services.members.queries.ordering import Sort
 from services.members.use_cases.appoint_official import appoint_official
 from services.members.use_cases.change_official import change_official
+from services.members.use_cases.erase_official import erase_official
 from services.members.use_cases.fields import OfficialFields, Roles
 from shared.actor import MissingScope
 from shared.contracts.members import OfficialState, OfficialStatus, Role
@@ -179,6 +180,39 @@ async def patch_official(
         expected=expected,
         speaker=speaker,
         now=now,
+    )
+    show_version(response, official.version)
+    member = await member_with(session, slug)
+    return OfficialOut.of(official, member, speaker, await administrators_of(session, slug))
+
+
+@router.post(
+    "/{official_id}/erasure",
+    dependencies=[Idempotent],
+    responses=refusals(
+        MemberNotFound,
+        OnlyTheMemberItself,
+        MissingScope,
+        MemberNotActive,
+        OfficialNotFound,
+        VersionRequired,
+        VersionStale,
+        OfficialErased,
+        LastAdministrator,
+    ),
+)
+async def post_official_erasure(
+    slug: Slug,
+    official_id: UUID,
+    response: Response,
+    session: Transaction,
+    speaker: CurrentSpeaker,
+    expected: ExpectedVersion,
+    now: Now,
+) -> OfficialOut:
+    """Forget who an official was, for good. Only the member may; one administrator stays."""
+    official = await erase_official(
+        session, slug, official_id, expected=expected, speaker=speaker, now=now
     )
     show_version(response, official.version)
     member = await member_with(session, slug)

@@ -82,6 +82,10 @@ STEPS: Final[dict[tuple[MembershipStatus, MembershipStatus], Step]] = {
 }
 
 
+FORMER: Final = {"en": "A former official of {}", "ja": "{}の元職員"}
+"""What stands in place of somebody of whom nothing may be kept."""
+
+
 class MembershipTransition(Base, kw_only=True):
     """A status that a membership took on a day. Rows are added, never changed."""
 
@@ -299,6 +303,14 @@ class Member(Versioned, Base, kw_only=True):
             "register_client": (self.ensure_may_register, speaker),
         }
         return steps + [action for action, rule in others.items() if permits(*rule)]
+
+    def former_official(self) -> dict[str, str]:
+        """Describe somebody of whom nothing may be kept."""
+        name = self.name.get("en") or next(iter(self.name.values()))
+        return {
+            language: said.format(self.name.get(language, name))
+            for language, said in FORMER.items()
+        }
 
     def today(self, at: datetime) -> date:
         """The calendar day where the member is."""

@@ -107,6 +107,35 @@ class Official(Versioned, Base, kw_only=True):
             self.note_change(at)
         return bool(different)
 
+    def erase(
+        self, *, former: dict[str, str], administrators: AbstractSet[UUID], at: datetime
+    ) -> None:
+        """Keep nothing that tells who this was.
+
+        Args:
+            former: what stands in place of the function, such as "A former official of Seoul".
+            administrators: who can act as administrators of the member now.
+            at: when.
+
+        Raises:
+            OfficialErased: that has happened before.
+            LastAdministrator: nobody else could act as one.
+        """
+        self.ensure_may_be_erased(administrators)
+        self.name = self.email = self.identity_id = self.bound_at = None
+        self.function, self.roles, self.status = former, (), "erased"
+        self.note_change(at)
+
+    def ensure_may_be_erased(self, administrators: AbstractSet[UUID]) -> None:
+        """Refuse to erase who is gone already, or who cannot be spared.
+
+        Raises:
+            OfficialErased: nothing is left of the official.
+            LastAdministrator: nobody else can act as an administrator.
+        """
+        self._ensure_not_erased()
+        self.ensure_dispensable(administrators)
+
     def ensure_dispensable(self, administrators: AbstractSet[UUID]) -> None:
         """Refuse that the last administrator stops being one.
 
@@ -123,9 +152,9 @@ class Official(Versioned, Base, kw_only=True):
         if not (permits(member.ensure_governed_by, speaker) and permits(self._ensure_not_erased)):
             return []
         if self.status == "blocked":
-            return ["change", "unblock"]
+            return ["change", "unblock", "erase"]
         is_dispensable = permits(self.ensure_dispensable, administrators)
-        return ["change", "block"] if is_dispensable else ["change"]
+        return ["change", "block", "erase"] if is_dispensable else ["change"]
 
     def _ensure_not_erased(self) -> None:
         if self.status == "erased":

@@ -6,10 +6,17 @@ from typing import Any, Final
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.notifications.consumers.recency import recent
+from services.notifications.use_cases.forget_official import forget_official
 from services.notifications.use_cases.queue_webhooks import queue_webhooks
 from shared.clock import utc_now
 from shared.contracts.event import Event
-from shared.contracts.members import ClientEvent, MemberEvent, OfficialEvent, SessionEvent
+from shared.contracts.members import (
+    ClientEvent,
+    MemberEvent,
+    OfficialErased,
+    OfficialEvent,
+    SessionEvent,
+)
 from shared.contracts.notifications import InboxItemEvent, WebhookEndpointEvent
 from shared.contracts.projects import MilestoneEvent, ParticipationEvent, ProjectEvent
 from shared.messaging.consumer import Reaction, Subscription
@@ -20,9 +27,17 @@ async def queue(session: AsyncSession, events: Sequence[Event[Any]]) -> None:
     await queue_webhooks(session, recent(events, now=now), now=now)
 
 
+async def queue_officials(session: AsyncSession, events: Sequence[Event[Any]]) -> None:
+    """Queue facts about officials; here, as nothing that was said before comes after this."""
+    await queue(session, events)
+    for event in events:
+        if isinstance(event, OfficialErased):
+            await forget_official(session, event)
+
+
 WEBHOOKS: Final[list[Subscription[Any]]] = [
     Reaction("notifications-webhooks-members", MemberEvent, react=queue),
-    Reaction("notifications-webhooks-officials", OfficialEvent, react=queue),
+    Reaction("notifications-webhooks-officials", OfficialEvent, react=queue_officials),
     Reaction("notifications-webhooks-sessions", SessionEvent, react=queue),
     Reaction("notifications-webhooks-clients", ClientEvent, react=queue),
     Reaction("notifications-webhooks-projects", ProjectEvent, react=queue),
