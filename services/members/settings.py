@@ -1,12 +1,17 @@
 """What the members service reads from its environment."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import BeforeValidator, Field, SecretStr, field_validator
+from pydantic_settings import NoDecode
 
 from shared.sealing import Seals
 from shared.settings import Seconds, Settings
+
+
+def _split(value: Any) -> Any:
+    return [part for part in value.split(",") if part] if isinstance(value, str) else value
 
 
 class MembersSettings(Settings):
@@ -34,6 +39,12 @@ class MembersSettings(Settings):
     identity_parallel: Annotated[int, Field(ge=1)] = Field(
         default=6, description="Logins of one process that ask their provider at the same time."
     )
+    dns_servers: Annotated[
+        tuple[Annotated[str, Field(pattern=r"^[0-9a-fA-F.:]+:\d{1,5}$")], ...],
+        NoDecode,
+        BeforeValidator(_split),
+        Field(description="Asked for mail domains in place of the machine's own, by commas."),
+    ] = ()
 
     @field_validator("master_keys")
     @classmethod

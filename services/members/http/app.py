@@ -1,16 +1,19 @@
 """The web application of the members service."""
 
-from typing import Any
+from typing import Any, Final
 
 from fastapi import FastAPI
 
+from services.members.gateways.domain_records import DnsRecords
 from services.members.gateways.identity_provider_http import IdentityProviderClient
-from services.members.http import clients, identity_providers, members, officials
+from services.members.http import clients, email_domains, identity_providers, members, officials
 from services.members.http.login import callback, start
 from services.members.http.oauth import authorize, endpoints, metadata, routes, userinfo
 from services.members.http.oauth.keys import KeyRing
 from services.members.settings import MembersSettings
 from shared.http.application import web_application
+
+DNS_SECONDS: Final = 4
 
 
 def create_app(settings: MembersSettings) -> FastAPI:
@@ -23,7 +26,14 @@ def create_app(settings: MembersSettings) -> FastAPI:
         "members",
         "Members",
         settings,
-        [members.router, officials.router, clients.router, identity_providers.router],
+        [
+            members.router,
+            officials.router,
+            clients.router,
+            identity_providers.router,
+            email_domains.router,
+            email_domains.proving,
+        ],
         own_keys=own_keys,
     )
     # Not resources of the API: other standards say how these are asked and what they answer.
@@ -37,4 +47,5 @@ def create_app(settings: MembersSettings) -> FastAPI:
         seconds=settings.identity_seconds,
         parallel=settings.identity_parallel,
     )
+    app.state.domain_records = DnsRecords(settings.dns_servers, seconds=DNS_SECONDS)
     return app

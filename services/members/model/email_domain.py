@@ -8,6 +8,7 @@ from sqlalchemy import ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.members.model.base import Base
+from services.members.model.speaker import Speaker
 from shared.refusals import Conflict, NotFound
 
 RECORD_PREFIX: Final = "_renkei"
@@ -87,3 +88,13 @@ def record_name_of(domain: str) -> str:
 
 def new_challenge() -> str:
     return secrets.token_urlsafe(24)
+
+
+def ensure_sees_domains_of(member: str, speaker: Speaker) -> None:
+    """Refuse whoever may not know what `member` claims: all but itself.
+
+    Raises:
+        EmailDomainNotFound: for this speaker there is none.
+    """
+    if speaker.member != member:
+        raise EmailDomainNotFound(f"You see no mail domains of {member}.")
