@@ -7,6 +7,7 @@ again; consumers know events they have had.
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -20,6 +21,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from deploy.operations.services import Service
+from shared.clock import utc_now
 from shared.identifiers import new_id
 from shared.messaging.broker import stream_of
 from shared.messaging.consumer import Copy, Subscription
@@ -92,12 +94,16 @@ async def reconcile(service: Service, others: Iterable[Service], nats: Client) -
 
 @dataclass(frozen=True)
 class Newest:
-    """The newest fact that was told about an entity."""
+    """The newest fact that was told about an entity.
+
+    After `good_until` nobody needs to know it any more, and copies forget it.
+    """
 
     event_id: UUID
     entity: str
     entity_id: str
     version: int
+    good_until: datetime | None
 
 
 async def told(service: Service) -> tuple[dict[UUID, str], list[Newest], int]:
@@ -115,7 +121,9 @@ async def told(service: Service) -> tuple[dict[UUID, str], list[Newest], int]:
             text(
                 "SELECT DISTINCT ON (entity, entity_id) event_id,"
                 " split_part(subject, '.', 3) AS entity, split_part(subject, '.', 4) AS entity_id,"
-                " CAST(convert_from(body, 'UTF8')::jsonb ->> 'entityversion' AS bigint) AS version"
+                " CAST(convert_from(body, 'UTF8')::jsonb ->> 'entityversion' AS bigint) AS version,"
+                " CAST(convert_from(body, 'UTF8')::jsonb #>> '{data,state,good_until}'"
+                " AS timestamptz) AS good_until"
                 " FROM event_log ORDER BY entity, entity_id, position DESC"
             )
         )
@@ -259,10 +267,13 @@ async def _stale_copies(
     [key] = [column.name for column in copy.table.__table__.primary_key]
     rows = await connection.execute(text(f"SELECT {key} AS key, version FROM {table}"))  # noqa: S608
     copied = {str(row.key): row.version for row in rows}
+    now = utc_now()
     return [
         one.event_id
         for one in newest
-        if one.entity == copy.event.entity and copied.get(one.entity_id, 0) < one.version
+        if one.entity == copy.event.entity
+        and copied.get(one.entity_id, 0) < one.version
+        and (one.good_until is None or one.good_until > now)
     ]
 
 

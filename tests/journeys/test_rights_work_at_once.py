@@ -26,6 +26,7 @@ from shared.http.application import audience_of
 from shared.sealing import Seals
 from tests.faults.city import City, code_of
 from tests.faults.network import WORKING_SCOPES, Network, running_network
+from tests.faults.stream import read_stream
 
 pytestmark = pytest.mark.faults
 
@@ -120,12 +121,12 @@ async def place_of(network: Network, member: str) -> Place:
     return Place(network, city, project["id"], endpoints["items"][0]["id"])
 
 
-async def appointed(place: Place, *roles: str) -> UUID:
+async def appointed(place: Place, *roles: str, **fields: Any) -> UUID:
     slug = place.city.member
     official = await place.city.write(
         "POST",
         f"/api/v1/members/{slug}/officials",
-        {"function": {"en": "Desk"}, "language": "en", "roles": list(roles)},
+        {"function": {"en": "Desk"}, "language": "en", "roles": list(roles)} | fields,
         key=str(uuid4()),
     )
     place.city.coordinator = official["id"]  # whose inbox is read
@@ -221,6 +222,28 @@ async def opened_session(session: AsyncSession, official_id: UUID, *, client_id:
     return family.id
 
 
+async def mentions(network: Network, words: str) -> list[str]:
+    """Where in databases and streams somebody is still mentioned, in text or in bytes."""
+    found = []
+    for service in network.services:
+        async with network.database(service.name) as database:
+            tables = await database.fetch(
+                "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+                " AND relkind = 'r'"
+            )
+            for (table,) in tables:
+                rows = await database.fetchval(
+                    f"SELECT count(*) FROM {table} t"  # noqa: S608 -- names of our own tables
+                    " WHERE t::text LIKE '%' || $1 || '%' OR t::text LIKE '%' || $2 || '%'",
+                    words,
+                    words.encode().hex(),
+                )
+                found += [f"{service.name}.{table}"] if rows else []
+        for message in await read_stream(network.jetstream, service.name):
+            found += [message.subject] if words.encode() in message.body else []
+    return sorted(found)
+
+
 async def end_session(sessions: Sessions, session_id: UUID) -> None:
     async with sessions.begin() as session:
         await end_sessions_of(session, family_id=session_id, because="logged out", now=utc_now())
@@ -311,3 +334,58 @@ async def test_a_revoked_client_is_out_everywhere(cities: Network) -> None:
     await tokyo.city.write("DELETE", f"/api/v1/members/tokyo/clients/{client['id']}", if_match=1)
 
     await bearer.until((401, "unauthenticated"), tokyo.reads(), within=SECONDS)
+
+
+async def test_nothing_is_left_of_an_erased_official_anywhere(cities: Network) -> None:
+    seoul = await place_of(cities, "seoul")
+    person = {"name": "Min-jun Testperson", "function": {"en": "Desk of Testperson"}}
+    official = await appointed(
+        seoul, "coordinator", **person, email="min-jun.testperson@seoul.example"
+    )
+    bearer, _ = await logged_in(seoul, official)
+    await bearer.until((200, ""), seoul.reads(), within=SETTLE_SECONDS)
+    await change(seoul, official, {"language": "ko"})
+    await cities.until_quiet()
+    before = await mentions(cities, "estperson")
+
+    await seoul.city.write(
+        "POST",
+        f"/api/v1/members/seoul/officials/{official}/erasure",
+        key=f"erasure-{official}",
+        if_match=2,
+    )
+
+    await bearer.until((401, "unauthenticated"), seoul.reads(), within=SECONDS)
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while left := await mentions(cities, "estperson"):
+        assert time.monotonic() < deadline, left
+        await asyncio.sleep(POLL_SECONDS)
+    for place in ("members.official", "notifications.webhook_message", "projects.known_official"):
+        assert place in before
+    assert any(place.startswith("members.event_log") for place in before)
+    assert any(place.startswith("evt.members.official.") for place in before)
+    [[function]] = await cities.fetch(
+        "projects", "SELECT function ->> 'en' FROM known_official WHERE id = $1", official
+    )
+    assert function == "A former official of Seoul"
+    await cities.until_quiet()
+    assert (await cities.renkei("reconcile")).returncode == 0
+
+
+async def test_a_session_that_is_forgotten_is_no_gap(cities: Network) -> None:
+    berlin = await place_of(cities, "berlin")
+    _, session_id = await logged_in(berlin, await appointed(berlin, "coordinator"))
+    async with cities.service("members").database() as (_, sessions):
+        await end_session(sessions, session_id)
+    await cities.until_quiet()
+    await cities.fetch(
+        "members",
+        "UPDATE event_log SET body = convert_to(jsonb_set(convert_from(body, 'UTF8')::jsonb,"
+        " '{data,state,good_until}', '\"2020-01-01T00:00:00Z\"')::text, 'UTF8')"
+        " WHERE subject LIKE 'evt.members.session.%'",
+    )
+
+    for service in ("projects", "notifications"):
+        await cities.fetch(service, "DELETE FROM known_session")
+
+    assert (await cities.renkei("reconcile")).returncode == 0
