@@ -8,13 +8,24 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.members.settings import MembersSettings
+from services.members.use_cases.forget_authorizations import forget_authorizations
 from services.members.use_cases.purge_erased import purge_erased
 from shared.messaging.broker import connected
 from shared.messaging.erasing import forget_streamed
 from shared.serving import Worker
 from shared.timers import Timer
 
-WORKER: Final = Worker("members")
+FORGET_SECONDS: Final = 300
+
+
+async def forget(session: AsyncSession, now: datetime) -> bool:
+    return await forget_authorizations(session, now=now)
+
+
+WORKER: Final = Worker(
+    "members",
+    timers=[Timer("forget-authorizations", forget, every_seconds=FORGET_SECONDS)],
+)
 
 
 def purging(settings: MembersSettings) -> Timer:
