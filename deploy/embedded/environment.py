@@ -19,12 +19,14 @@ class Environments:
     Attributes:
         jwks_url: where services read the keys that access tokens are signed with.
         caller: the environment the platform was started with.
+        demo: whether the demo's names are asked for in place of the real ones.
     """
 
     ports: Ports
     secrets: Secrets
     jwks_url: str
     caller: Mapping[str, str]
+    demo: bool = False
 
     @property
     def issuer(self) -> str:
@@ -47,6 +49,8 @@ class Environments:
         if service == "members":
             # So do identity providers, of the demo and of whoever develops one.
             ours["IDENTITY_ALLOW_PRIVATE"] = "true"
+            if self.demo:
+                ours["DNS_SERVERS"] = f"{HOST}:{self.ports.demo_dns}"
         if service == "notifications":
             # Cities' systems run on this machine too; elsewhere private addresses are refused.
             ours["WEBHOOK_ALLOW_PRIVATE"] = "true"

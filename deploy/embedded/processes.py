@@ -90,6 +90,7 @@ class Processes:
             secrets=self.secrets,
             jwks_url=f"{self._base_for_keys()}/oauth/jwks",
             caller=self.caller,
+            demo=self.options.demo,
         )
 
     @cached_property

@@ -11,6 +11,7 @@ from typing import Any
 from deploy.demo.api import connection
 from deploy.demo.check.facts import check_facts
 from deploy.demo.check.journey import Journey
+from deploy.demo.check.logins import check_logins
 from deploy.demo.check.network import check_network
 from deploy.demo.check.operations import check_operations
 from deploy.demo.check.projects import check_projects
@@ -33,6 +34,9 @@ async def check(demo: dict[str, Any], report: Report) -> None:
             journey = Journey(world, report)
             await journey.run()
             await check_facts(os.environ["RENKEI_NATS_URL"], report, journey)
+        if demo.get("logins"):
+            with report.chapter("Officials and their logins"):
+                await check_logins(world, report)
         with report.chapter("What operators see"):
             await check_operations(report)
 

@@ -32,7 +32,7 @@ async def load(record: Record, providers: Sequence[Provider]) -> None:
         with Display() as display:
             cities = Cities(http, story, record, display)
             await cities.found()
-            await Logins(cities.apis, story, record, display, providers).open()
+            await Logins(http, cities.apis, story, record, display, providers).open()
             await Projects(cities.apis, story, record, display).run()
     record.save()
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+from httpx2 import AsyncClient
+
 from deploy.demo.api import CityApi
 from deploy.demo.browser import Browser, Stuck
 from deploy.demo.load.record import Record
@@ -17,12 +19,14 @@ class Logins:
 
     def __init__(
         self,
+        http: AsyncClient,
         apis: Mapping[str, CityApi],
         story: Story,
         record: Record,
         display: Display,
         providers: Sequence[Provider],
     ) -> None:
+        self._http = http
         self._apis = apis
         self._story = story
         self._record = record
@@ -30,16 +34,18 @@ class Logins:
         self._providers = providers
 
     async def open(self) -> None:
-        """Register every provider, log in there for a test, and let officials in.
+        """Prove the cities' mail domains, register their providers, try them, let officials in.
 
         Raises:
-            ExceptionGroup: of `Refused` and `Stuck`.
+            ExceptionGroup: of `Refused`, `Stuck` and `HTTPError`.
         """
         await for_each(self._display, "logins", self._providers, self._open)
+        self._record.facts["logins"] = dict(sorted(self._record.facts["logins"].items()))
         self._record.save()
 
     async def _open(self, provider: Provider) -> None:
         api, path = self._apis[provider.member], f"/api/v1/members/{provider.member}"
+        await self._prove(api, f"{path}/email-domains", f"{provider.member}.example")
         made = await api.post(
             f"{path}/identity-providers",
             {
@@ -61,6 +67,18 @@ class Logins:
             "issuer": provider.issuer,
             "people": [person.subject for person in provider.people],
         }
+
+    async def _prove(self, api: CityApi, path: str, domain: str) -> None:
+        """Show that a mail domain is the city's, so that its invited officials are recognised."""
+        key = f"demo:{api.member}:domain"
+        claimed = await api.post(path, {"domain": domain}, key=key)
+        # Any provider of this kind takes names; it answers for all of them.
+        [registrar, *_] = [each for each in self._providers if each.kind == "mock"]
+        entered = await self._http.put(
+            f"{registrar.issuer}/records/{claimed['record_name']}", content=claimed["record_value"]
+        )
+        entered.raise_for_status()
+        await api.post(f"{path}/{domain}/verification", key=f"{key}:verification")
 
     async def _test(self, api: CityApi, path: str, provider: Provider) -> None:
         """Log in as the city's administrator would, before anybody depends on it."""
