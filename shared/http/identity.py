@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 from uuid import UUID
@@ -21,6 +22,7 @@ from joserfc.jwk import ECKey
 from joserfc.jws import JWSRegistry
 
 from shared.actor import Actor
+from shared.http.dpop import GOOD_SECONDS, Proof, WrongProof, read_proof
 from shared.refusals import Unauthenticated, Unavailable
 
 log = structlog.get_logger(__name__)
@@ -114,8 +116,22 @@ def _usable_key(document: Any) -> tuple[str, ECKey] | None:
         return None
 
 
+@dataclass(frozen=True, slots=True)
+class GoodToken:
+    """What an access token says that was found good."""
+
+    actor: Actor
+    thumbprint: str | None
+    """Of the key that it is bound to, if it is. Source: RFC 9449, section 6."""
+    expires_at: float
+
+
 class AccessTokens:
-    """Reads access tokens. A token that was found good is not checked again for half a minute."""
+    """Reads access tokens. A token that was found good is not checked again for half a minute.
+
+    A token that is bound to a key is good only with a proof of that key. A proof is taken once by
+    each process; that another one would take it, within two minutes, is what RFC 9449 allows.
+    """
 
     def __init__(
         self, keys: JsonWebKeys, *, issuer: str, audience: str, leeway_seconds: float
@@ -131,26 +147,63 @@ class AccessTokens:
             jti={"essential": True},
             client_id={"essential": True},
         )
-        self._known: dict[bytes, tuple[float, Actor]] = {}
+        self._issuer = issuer
+        self._known: dict[bytes, tuple[float, GoodToken]] = {}
+        self._taken: set[tuple[str, str]] = set()
+        self._before: set[tuple[str, str]] = set()
+        self._turned_at = time.monotonic()
 
-    async def actor(self, token: str) -> Actor:
+    async def actor(self, token: str, *, proof: Proof | None = None) -> Actor:
         """Read who is asking.
 
+        Args:
+            token: what was shown.
+            proof: of a key, for this request and this token, if one was shown too.
+
         Raises:
-            Unauthenticated: the token is not good.
+            Unauthenticated: the token is not good, or not without a proof.
             KeysAway: it cannot be checked at the moment.
         """
         digest = hashlib.sha256(token.encode("utf-8", "replace")).digest()
-        known = self._known.get(digest)
-        if known is not None and known[0] > time.time():
-            return known[1]
-        actor, expires_at = await self._check(token)
-        if len(self._known) >= CACHE_ENTRIES:
-            self._known.clear()
-        self._known[digest] = (min(expires_at, time.time() + CACHE_SECONDS), actor)
-        return actor
+        until, good = self._known.get(digest, (0.0, None))
+        if good is None or until <= time.time():
+            good = await self._check(token)
+            if len(self._known) >= CACHE_ENTRIES:
+                self._known.clear()
+            self._known[digest] = (min(good.expires_at, time.time() + CACHE_SECONDS), good)
+        if good.thumbprint != (None if proof is None else proof.thumbprint):
+            raise Unauthenticated("The access token is bound to a key that was not shown.")
+        if proof is not None:
+            self._take(proof)
+        return good.actor
 
-    async def _check(self, token: str) -> tuple[Actor, float]:
+    async def actor_of(self, request: Request, token: str) -> Actor:
+        """Read who is asking with a token that is bound to a key. Source: RFC 9449, section 7.
+
+        Raises:
+            Unauthenticated: the token is not good, or the proof is not one for this request.
+            KeysAway: it cannot be checked at the moment.
+        """
+        headers = request.headers.getlist("dpop")
+        uri = f"{self._issuer}{request.scope['path']}"
+        try:
+            proof = read_proof(headers, method=request.method, uri=uri, token=token)
+        except WrongProof as error:
+            raise Unauthenticated(f"The DPoP proof is not good. {error}") from error
+        if proof is None:
+            raise Unauthenticated("The request needs a `DPoP` header with a proof.")
+        return await self.actor(token, proof=proof)
+
+    def _take(self, proof: Proof) -> None:
+        now, taken = time.monotonic(), (proof.thumbprint, proof.identifier)
+        if now - self._turned_at > GOOD_SECONDS:
+            # What is older than two turns has expired: forgetting costs nothing per request.
+            self._before, self._taken, self._turned_at = self._taken, set(), now
+        if taken in self._taken or taken in self._before:
+            raise Unauthenticated("The DPoP proof has been used before.")
+        self._taken.add(taken)
+
+    async def _check(self, token: str) -> GoodToken:
         if len(token) > TOKEN_LIMIT or not token.isascii():
             raise Unauthenticated("The access token cannot be read.")
         try:
@@ -162,7 +215,8 @@ class AccessTokens:
             if str(decoded.header.get("typ", "")).lower().removeprefix("application/") != "at+jwt":
                 raise Unauthenticated("The token is no access token.")
             self._claims.validate(decoded.claims)
-            return _actor(decoded.claims), float(decoded.claims["exp"])
+            claims = decoded.claims
+            return GoodToken(_actor(claims), _thumbprint(claims), float(claims["exp"]))
         except JoseError as error:
             raise Unauthenticated(f"The access token is not valid: {error.error}.") from error
         except (ValueError, TypeError, KeyError, RecursionError) as error:
@@ -173,6 +227,15 @@ def _header(token: str) -> dict[str, Any]:
     from joserfc.jws import extract_compact  # noqa: PLC0415
 
     return dict(extract_compact(token.encode()).headers())
+
+
+def _thumbprint(claims: dict[str, Any]) -> str | None:
+    if "cnf" not in claims:
+        return None
+    thumbprint = claims["cnf"]["jkt"]  # bound in another way would be a token that we cannot check
+    if not isinstance(thumbprint, str):
+        raise TypeError("claims of the wrong type")
+    return thumbprint
 
 
 def _actor(claims: dict[str, Any]) -> Actor:
@@ -214,10 +277,13 @@ async def current_actor(request: Request, _: Annotated[Any, Depends(bearer)]) ->
     if len(headers) != 1:
         raise Unauthenticated("The request needs one `Authorization: Bearer …` header.")
     scheme, _, token = headers[0].partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
+    if scheme.lower() not in ("bearer", "dpop") or not token.strip():
         raise Unauthenticated("The request needs an `Authorization: Bearer …` header.")
     tokens: AccessTokens = request.app.state.access_tokens
-    actor = await tokens.actor(token.strip())
+    if scheme.lower() == "dpop":
+        actor = await tokens.actor_of(request, token.strip())
+    else:
+        actor = await tokens.actor(token.strip())
     structlog.contextvars.bind_contextvars(member=actor.member, actor=actor.reference)
     return actor
 
