@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from services.members.gateways.domain_records import DnsRecords
 from services.members.gateways.identity_provider_http import IdentityProviderClient
 from services.members.http import clients, email_domains, identity_providers, members, officials
-from services.members.http.login import callback, start
+from services.members.http.login import callback, leaving, start
 from services.members.http.oauth import authorize, endpoints, metadata, routes, userinfo
 from services.members.http.oauth.keys import KeyRing
 from services.members.settings import MembersSettings
@@ -41,6 +41,7 @@ def create_app(settings: MembersSettings) -> FastAPI:
         app.include_router(oauth.router)
     app.include_router(start.router)
     app.include_router(callback.router)
+    app.include_router(leaving.router)
     app.state.signing_keys = ring
     app.state.identity_providers = IdentityProviderClient(
         allow_private=settings.identity_allow_private,
