@@ -105,6 +105,22 @@ def register_application(
 
 
 @app.command()
+def rotate_keys(
+    now: Annotated[
+        bool, typer.Option("--now", help="Do not wait until every service knows the new keys.")
+    ] = False,
+) -> None:
+    """Replace the keys that tokens are signed with; the tokens that are out stay good.
+
+    The new keys are published at once and sign some minutes later. With --now they sign as soon as
+    the processes of the members service have read them: for keys that others may have seen.
+    """
+    from deploy.operations.keys import rotate  # noqa: PLC0415
+
+    run(rotate(at_once=now))
+
+
+@app.command()
 def dump(name: ServiceName) -> None:
     """Print everything that a service knows, as sorted JSON."""
     from deploy.operations.dumping import canonical  # noqa: PLC0415

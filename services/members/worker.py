@@ -1,13 +1,15 @@
-"""The worker of the members service: it sends facts and hears none, and lets history forget."""
+"""The worker of the members service: it sends facts and hears none, and does what time brings."""
 
 import sys
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.members.model.signing_key import RotationTimes
 from services.members.settings import MembersSettings
+from services.members.use_cases.change_over_signing_keys import change_over_signing_keys
 from services.members.use_cases.forget_authorizations import forget_authorizations
 from services.members.use_cases.purge_erased import purge_erased
 from shared.messaging.broker import connected
@@ -16,6 +18,7 @@ from shared.serving import Worker
 from shared.timers import Timer
 
 FORGET_SECONDS: Final = 300
+MARGIN_SECONDS: Final = 60
 
 
 async def forget(session: AsyncSession, now: datetime) -> bool:
@@ -45,9 +48,34 @@ def purging(settings: MembersSettings) -> Timer:
     return Timer("purge-erased", purge)
 
 
+def changing_over(settings: MembersSettings) -> Timer:
+    """Let new signing keys take the place of former ones."""
+    times = rotation_times(settings)
+
+    async def change_over(session: AsyncSession, now: datetime) -> bool:
+        return await change_over_signing_keys(session, now, times=times)
+
+    return Timer("change-over-signing-keys", change_over)
+
+
+def rotation_times(settings: MembersSettings) -> RotationTimes:
+    """How long the caches of all processes, and the tokens that are out, last at most."""
+    # The margin is for clocks, and for answers that are on their way.
+    known = settings.signing_keys_seconds + settings.token_leeway_seconds + MARGIN_SECONDS
+    return RotationTimes(
+        before=timedelta(seconds=settings.jwks_lifetime_seconds + known),
+        after={
+            "ES256": timedelta(seconds=settings.access_token_seconds + known),
+            # An id_token is shown again when the person leaves.
+            "RS256": timedelta(seconds=settings.sign_in_seconds + known),
+        },
+    )
+
+
 def main() -> None:
     settings = MembersSettings()
-    replace(WORKER, timers=[*WORKER.timers, purging(settings)]).run(settings, sys.argv[1:])
+    timers = [*WORKER.timers, purging(settings), changing_over(settings)]
+    replace(WORKER, timers=timers).run(settings, sys.argv[1:])
 
 
 if __name__ == "__main__":

@@ -1,16 +1,37 @@
 """A key that tokens are signed with."""
 
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Literal, get_args
 
 from sqlalchemy import CheckConstraint, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.members.model.base import Base
+from shared.refusals import Conflict
 
 SigningKeyStatus = Literal["next", "active", "retired"]
 SigningKeyAlgorithm = Literal["ES256", "RS256"]
 """ES256 for access tokens, RS256 for id_tokens, which every client must be able to check."""
+
+
+class RotationUnderWay(Conflict):
+    code = "rotation-under-way"
+    title = "The keys that sign next are there already"
+
+
+@dataclass(frozen=True, slots=True)
+class RotationTimes:
+    """How long a key is published before it signs, and after the last that it may have signed.
+
+    Attributes:
+        before: until every service has read the new key.
+        after: by algorithm, until everything that the former key signed has expired.
+    """
+
+    before: timedelta
+    after: Mapping[SigningKeyAlgorithm, timedelta]
 
 
 class SigningKey(Base, kw_only=True):
@@ -33,6 +54,35 @@ class SigningKey(Base, kw_only=True):
     )
     status: Mapped[SigningKeyStatus] = mapped_column(Text)
     created_at: Mapped[datetime]
+    activated_at: Mapped[datetime | None] = mapped_column(default=None)
+    """When it began to sign, unless it did so from the beginning."""
+
+    @property
+    def signs_since(self) -> datetime:
+        """When it began to sign; of no meaning for a key that is still to do so."""
+        return self.activated_at or self.created_at
+
+    def activate(self, *, at: datetime) -> None:
+        """Let it sign from now on. Those that signed before are still published."""
+        self.status, self.activated_at = "active", at
+
+    def retire(self) -> None:
+        """Publish it no longer: nothing that it signed is good any more."""
+        self.status = "retired"
+
+    def is_to_sign(self, times: RotationTimes, now: datetime) -> bool:
+        """Tell whether it has been published for long enough to begin to sign."""
+        return self.status == "next" and self.created_at + times.before <= now
+
+    def is_to_go(self, others: Sequence["SigningKey"], times: RotationTimes, now: datetime) -> bool:
+        """Tell whether another one has signed in its place for so long that nothing is left."""
+        return self.status == "active" and any(
+            other.signs_since + times.after[self.algorithm] <= now
+            for other in others
+            if other.status == "active"
+            and other.algorithm == self.algorithm
+            and other.created_at > self.created_at
+        )
 
     @staticmethod
     def place(key_id: str) -> str:
