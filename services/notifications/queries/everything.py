@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from pydantic_core import to_jsonable_python
 from sqlalchemy import inspect, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -17,7 +18,6 @@ from services.notifications.model.known import (
 )
 from services.notifications.model.webhook_endpoint import WebhookEndpoint
 from shared.contracts.notifications import WebhookEndpointState
-from shared.database import as_json
 
 COPIES: Final[tuple[type[Base], ...]] = (
     KnownMember,
@@ -61,4 +61,9 @@ async def _copies(session: AsyncSession, table: type[Base]) -> list[dict[str, An
 
 def _row(entity: Base, *, without: frozenset[str] = frozenset()) -> dict[str, Any]:
     names = [column.key for column in inspect(type(entity)).column_attrs]
-    return {name: as_json(getattr(entity, name)) for name in names if name not in without}
+    return {
+        # Instants as every state of a contract writes them, so that copies can be compared.
+        name: to_jsonable_python(getattr(entity, name))
+        for name in names
+        if name not in without
+    }
