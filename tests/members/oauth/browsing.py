@@ -58,7 +58,7 @@ class Desk:
             self.cookies[SIGN_IN] = person.cookie
 
     async def visit(self, path: str, **parameters: str) -> Response:
-        response = await self.http.get(path, params=parameters, headers=self._cookie())
+        response = await self.http.get(path, params=parameters or None, headers=self._cookie())
         self._take(response)
         return response
 

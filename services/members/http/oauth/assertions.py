@@ -21,8 +21,8 @@ ALGORITHMS: Final = ["ES256", "RS256"]
 REGISTRY: Final = JWSRegistry(algorithms=ALGORITHMS)
 ASSERTION_LIMIT: Final = 8_000
 CLOCK_SECONDS: Final = 30
-LONGEST_SECONDS: Final = 600
-"""An assertion that is good for longer would have to be remembered for longer."""
+LONGEST_SECONDS: Final = 3_600
+"""What clients in use give an assertion at most; it must be remembered for so long."""
 NAME: Final = re.compile(r"[\x21-\x7e]{1,200}")
 UNREADABLE: Final = (JoseError, ValueError, TypeError, KeyError, AttributeError, RecursionError)
 
