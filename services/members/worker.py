@@ -34,7 +34,7 @@ WORKER: Final = Worker(
 def purging(settings: MembersSettings) -> Timer:
     """Take officials who have been erased out of history."""
 
-    async def forget(subjects: str, *, kept: str) -> int:
+    async def take_off(subjects: str, *, kept: str) -> int:
         # Erasing is rare: a connection of its own, for once, is simpler than one that is kept.
         async with connected(
             settings, name="members-purge", first_seconds=settings.publish_seconds
@@ -43,7 +43,7 @@ def purging(settings: MembersSettings) -> Timer:
 
     async def purge(session: AsyncSession, now: datetime) -> bool:
         del now
-        return await purge_erased(session, forget_streamed=forget)
+        return await purge_erased(session, forget_streamed=take_off)
 
     return Timer("purge-erased", purge)
 

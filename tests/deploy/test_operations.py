@@ -49,6 +49,22 @@ async def test_an_application_of_the_platform_is_registered_once(network: "Netwo
     assert refused.stderr.startswith("redirect_uris.0: ")
 
 
+async def test_keys_are_replaced_one_rotation_at_a_time(network: "Network") -> None:
+    former = (await network.http.get("/oauth/jwks")).json()["keys"]
+
+    begun = await network.renkei("rotate-keys")
+    again = await network.renkei("rotate-keys")
+    hastened = await network.renkei("rotate-keys", "--now")
+
+    assert [line.partition(" ")[0] for line in begun.stdout.splitlines()] == ["ES256", "RS256"]
+    assert {line.rpartition(" ")[2] for line in begun.stdout.splitlines()} == {"next"}
+    assert (again.returncode, again.stdout) == (1, "")
+    assert again.stderr.startswith("The keys that sign next are there already. It began at ")
+    assert {line.rpartition(" ")[2] for line in hastened.stdout.splitlines()} == {"active"}
+    rows = await network.fetch("members", "SELECT id FROM signing_key WHERE status <> 'retired'")
+    assert {row["id"] for row in rows} >= {key["kid"] for key in former}
+
+
 async def test_a_dump_is_canonical_and_complete(network: "Network") -> None:
     first, second = [await network.renkei("dump", "projects") for _ in range(2)]
 
