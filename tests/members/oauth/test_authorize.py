@@ -270,7 +270,7 @@ async def test_the_browser_is_sent_nowhere_that_is_not_known(
     assert response.status_code == 400
     assert "location" not in response.headers
     assert response.headers["content-type"] == "text/html; charset=utf-8"
-    assert response.headers["referrer-policy"] == "no-referrer"
+    assert response.headers["referrer-policy"] == "same-origin"
     assert "<script" not in response.text
     assert await families(network) == 0
 

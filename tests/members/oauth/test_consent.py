@@ -87,7 +87,7 @@ async def test_the_page_says_who_asks_for_what_and_where_it_leads(other: Desk) -
     page = await other.authorize()
 
     assert page.headers["content-type"] == "text/html; charset=utf-8"
-    assert page.headers["referrer-policy"] == "no-referrer"
+    assert page.headers["referrer-policy"] == "same-origin"
     assert page.headers["cache-control"] == "no-store"
     assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
     assert '<html lang="en">' in page.text

@@ -1,29 +1,30 @@
 """Pages that the authorization server shows to people, in English and Japanese. No scripts."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from fastapi.responses import HTMLResponse
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import ChoiceLoader, PackageLoader
+from markupsafe import Markup
 
+from services.members.http.login.pages import HEADERS, STYLE, TEMPLATES
+from services.members.http.login.texts import TEXTS, Language
 from services.members.model.client import Client
 from services.members.model.member import Member
 from services.members.model.official import Official
 
-PAGES: Final = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "templates"),
-    autoescape=True,
-    undefined=StrictUndefined,
+PAGES: Final = TEMPLATES.overlay(
+    loader=ChoiceLoader(
+        [PackageLoader(f"services.members.http.{part}") for part in ("oauth", "login")]
+    )
 )
-HEADERS: Final = {"Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
     """What the pages say in one language."""
 
-    language: str
+    language: Language
     title: str
     who: str
     would: str
@@ -102,8 +103,9 @@ def consent_page(
     """Ask the person whether an application may act for them."""
     words = words_in(official.language)
     function = official.function.get(words.language) or next(iter(official.function.values()))
-    page = PAGES.get_template("consent.html").render(
-        words=words,
+    return _page(
+        "consent",
+        words,
         application=application.name,
         person=official.name or function,
         member=member.name.get(words.language) or next(iter(member.name.values())),
@@ -113,10 +115,21 @@ def consent_page(
         ticket=ticket,
         action=action,
     )
-    return HTMLResponse(page, headers=HEADERS)
 
 
 def refusal_page(detail: str, *, language: str) -> HTMLResponse:
     """Tell the person what is wrong, where the application cannot be told."""
-    page = PAGES.get_template("refusal.html").render(words=words_in(language), detail=detail)
-    return HTMLResponse(page, 400, headers=HEADERS)
+    return _page("refusal", words_in(language), status=400, detail=detail)
+
+
+def _page(template: str, words: Words, *, status: int = 200, **values: Any) -> HTMLResponse:
+    """Show a page with the frame that those of the login have."""
+    text = PAGES.get_template(f"{template}.html").render(
+        language=words.language,
+        languages=[],
+        t=TEXTS[words.language],
+        style=Markup(STYLE),  # noqa: S704 -- ours
+        words=words,
+        **values,
+    )
+    return HTMLResponse(text, status, {**HEADERS, "Content-Language": words.language})
