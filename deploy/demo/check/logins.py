@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-from deploy.demo.api import Api, eventually
+from deploy.demo.api import Api, Refused, eventually
 from deploy.demo.browser import Browser, Page
 from deploy.demo.check.report import Report
 from deploy.demo.check.world import World, code_of
@@ -29,6 +29,9 @@ async def check_logins(world: World, report: Report) -> None:
     await logins.check_callback(members[0])
     await logins.check_stranger(members[0])
     await logins.check_blocking(members[0])
+    for member in members:
+        await logins.check_logout(member)
+    await logins.check_leaving_the_provider()
 
 
 class _Logins:
@@ -126,8 +129,45 @@ class _Logins:
             refused = await person.send("POST", "/api/v1/projects", json=_project())
             self._report.equal("and writes nowhere", code_of(refused), (403, "missing-scope"))
             await self._change(machine, f"{path}/{observer['id']}", {"status": "blocked"})
-            await self._out("once blocked, every service refuses them", person)
+            await self._out("who is blocked is out", person)
         await self._change(machine, f"{path}/{observer['id']}", {"status": "active"})
+
+    async def check_logout(self, member: str) -> None:
+        """Log out in the browser, which leads past the provider."""
+        async with self._person(member, "contributor") as person:
+            await person.log_in()
+            page = await person.browser.open(f"{self._url}/login")
+            actions = [form.action for form in page.forms]
+            page = await person.browser.send(page, {}, number=actions.index("/logout"))
+            while page.forms and not page.url.startswith(self._url):
+                page = await person.browser.send(page, {})
+            self._report.equal(
+                f"whoever logs out of {member} comes back from its provider",
+                page.url,
+                f"{self._url}/login/{member}/logged-out",
+            )
+            await self._out("and is out", person)
+            try:
+                answer: Any = await person.new_token()
+            except Refused as refused:
+                answer = refused.status
+            self._report.equal("and there are no new tokens", answer, 400)
+            self._report.that(
+                "and the browser has forgotten the session",
+                SIGN_IN_COOKIE not in person.browser.cookies,
+                person.browser.cookies,
+            )
+
+    async def check_leaving_the_provider(self) -> None:
+        """Sign out at a provider that tells of it, of which we have one kind."""
+        telling = [member for member, login in self._logins.items() if login["kind"] == "node"]
+        for member in telling[:1]:
+            async with self._person(member, "contributor") as person:
+                await person.log_in()
+                issuer = self._logins[member]["issuer"]
+                page = await person.browser.open(f"{issuer}/session/end")
+                await person.browser.send(page, {})
+                await self._out(f"who leaves the provider of {member} is out", person)
 
     async def _out(self, promise: str, person: Person) -> None:
         found = await eventually(
@@ -136,7 +176,9 @@ class _Logins:
             seconds=AT_ONCE_SECONDS,
         )
         self._report.equal(
-            f"{promise} within {AT_ONCE_SECONDS:.0f} seconds", found, dict.fromkeys(SERVICES, 401)
+            f"{promise}, at every service within {AT_ONCE_SECONDS:.0f} seconds",
+            found,
+            dict.fromkeys(SERVICES, 401),
         )
 
     async def _change(self, api: Api, path: str, body: dict[str, str]) -> None:

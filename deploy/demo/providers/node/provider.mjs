@@ -57,7 +57,7 @@ function providerOf(city) {
     features: {
       devInteractions: { enabled: false },
       backchannelLogout: { enabled: true },
-      rpInitiatedLogout: { enabled: true },
+      rpInitiatedLogout: { enabled: true, logoutSource: askAboutLogout },
     },
     ttl: { AccessToken: 300, AuthorizationCode: 60, Grant: 3600, IdToken: 300, Interaction: 600, Session: 3600 },
     // Its own fetch refuses addresses of this machine, where the platform is.
@@ -87,6 +87,13 @@ function page(found, params) {
 <p><label>Name <input name="login" list="people" required autofocus autocomplete="off"></label></p>
 <p><label><input type="checkbox" name="factor" value="second"${checked}> with a second factor</label></p>
 <p><button>Sign in</button></p><datalist id="people">${names}</datalist></form></html>`;
+}
+
+// Its own page would load fonts from elsewhere.
+function askAboutLogout(ctx, form) {
+  const button = '<input type="hidden" name="logout" value="yes"><button>Sign out</button>';
+  ctx.body = `<!doctype html><html lang="en"><meta charset="utf-8"><title>Sign out</title>
+<h1>Sign out?</h1>${form.replace('</form>', `${button}</form>`)}</html>`;
 }
 
 async function formOf(request) {
