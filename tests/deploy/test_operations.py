@@ -76,6 +76,7 @@ async def test_a_dump_is_canonical_and_complete(network: "Network") -> None:
         "known_client",
         "known_member",
         "known_official",
+        "known_session",
         "milestone",
         "participation",
         "project",
