@@ -4,6 +4,7 @@ One transaction uses up the attempt, then the provider is asked, then another on
 a slow provider must not hold connections to the database.
 """
 
+import json
 from datetime import timedelta
 from typing import Any, Final
 
@@ -150,4 +151,5 @@ async def _tested(request: Request, provider: IdentityProvider, said: Said) -> R
 
 
 def _shown(value: Any) -> str:
-    return str(value)[:CLAIM_LIMIT].encode("utf-8", "replace").decode()
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text[:CLAIM_LIMIT].encode("utf-8", "replace").decode()
