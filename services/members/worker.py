@@ -11,6 +11,7 @@ from services.members.model.signing_key import RotationTimes
 from services.members.settings import MembersSettings
 from services.members.use_cases.change_over_signing_keys import change_over_signing_keys
 from services.members.use_cases.forget_authorizations import forget_authorizations
+from services.members.use_cases.forget_logins import forget_logins
 from services.members.use_cases.purge_erased import purge_erased
 from shared.messaging.broker import connected
 from shared.messaging.erasing import forget_streamed
@@ -25,9 +26,16 @@ async def forget(session: AsyncSession, now: datetime) -> bool:
     return await forget_authorizations(session, now=now)
 
 
+async def forget_former_logins(session: AsyncSession, now: datetime) -> bool:
+    return await forget_logins(session, now=now)
+
+
 WORKER: Final = Worker(
     "members",
-    timers=[Timer("forget-authorizations", forget, every_seconds=FORGET_SECONDS)],
+    timers=[
+        Timer("forget-authorizations", forget, every_seconds=FORGET_SECONDS),
+        Timer("forget-logins", forget_former_logins, every_seconds=FORGET_SECONDS),
+    ],
 )
 
 
