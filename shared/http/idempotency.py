@@ -12,6 +12,7 @@ Source: IETF draft-ietf-httpapi-idempotency-key-header.
 """
 
 import hashlib
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
@@ -35,6 +36,10 @@ from shared.settings import Settings
 from shared.telemetry import IDEMPOTENCY_REPLAYS
 
 KEPT_HEADERS: Final = ("content-type", "location", "etag")
+
+
+BeforeReplay = Callable[[AsyncSession, Actor], Awaitable[object]]
+"""`app.state.before_replay`, where a service asks elsewhere whether the actor may still act."""
 
 
 class KeyInUse(Conflict):
@@ -109,6 +114,7 @@ async def answer_again(
         Replay: with the answer.
         KeyInUse: a request with this key is at work.
         KeyReused: the key belongs to a request with another body or address.
+        Unauthenticated: the service says that the actor may not act any more.
     """
     if idempotency_key is None:
         return
@@ -133,6 +139,9 @@ async def answer_again(
         return
     if known.fingerprint != fingerprint:
         raise KeyReused("Use a new key for a new request.")
+    before_replay: BeforeReplay | None = getattr(request.app.state, "before_replay", None)
+    if before_replay is not None:
+        await before_replay(session, actor)
     IDEMPOTENCY_REPLAYS.inc()
     headers: dict[str, Any] = {**known.headers, "Idempotency-Replayed": "true"}
     body = known.body

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from services.projects.model.known import KnownSession
 from services.projects.use_cases.forget_sessions import forget_sessions
 from shared.actor import Actor
+from shared.contracts.event import Event
 from shared.contracts.members import (
     OfficialBlocked,
     OfficialChanged,
@@ -73,7 +74,9 @@ def ended(session_id: UUID = SESSION) -> SessionEnded:
     return SessionEnded.about(state, by=Actor.CLOCK, at=NOON, audience=["tokyo"])
 
 
-async def call(cities: Cities, method: str, path: str, body: Any = None) -> Response:
+async def call(
+    cities: Cities, method: str, path: str, body: Any = None, *, key: str | None = None
+) -> Response:
     """Send what Tokyo's official sends in a session that covers everything."""
     async with api(cities.app) as client:
         bearer = person_token("tokyo", OFFICIAL, session_id=SESSION)
@@ -81,7 +84,8 @@ async def call(cities: Cities, method: str, path: str, body: Any = None) -> Resp
             method,
             f"/api/v1{path}",
             json=body,
-            headers={"Authorization": f"Bearer {bearer}", "If-Match": "*"},
+            headers={"Authorization": f"Bearer {bearer}", "If-Match": "*"}
+            | ({} if key is None else {"Idempotency-Key": key}),
         )
 
 
@@ -189,6 +193,22 @@ async def test_an_ended_session_can_do_nothing(
     assert {answer.status_code for answer in answers} == {401}
     assert {answer.json()["type"] for answer in answers} == {"/problems/unauthenticated"}
     assert await announced(sessions) == []
+
+
+@pytest.mark.parametrize("fact", [ended(), official(2, (), status="blocked")], ids=["end", "block"])
+async def test_who_may_not_act_any_more_gets_no_remembered_answer(
+    database: Database, cities: Cities, sessions: Sessions, fact: Event[Any]
+) -> None:
+    first = await call(cities, "POST", "/projects", NEW_PROJECT, key="quiet")
+    again = await call(cities, "POST", "/projects", NEW_PROJECT, key="quiet")
+    await deliver(database, fact)
+
+    refused = await call(cities, "POST", "/projects", NEW_PROJECT, key="quiet")
+
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert (refused.status_code, refused.json()["type"]) == (401, "/problems/unauthenticated")
+    assert len(await announced(sessions)) == 1
 
 
 async def test_another_session_of_the_same_official_goes_on(

@@ -1,16 +1,26 @@
 """The API of the projects service."""
 
 from fastapi import FastAPI
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.projects.http import contributions, milestones, participations, projects
+from services.projects.queries.standings import standing_outside
+from shared.actor import Actor
 from shared.http.application import web_application
 from shared.settings import Settings
 
 
+async def ensure_may_act(session: AsyncSession, actor: Actor) -> None:
+    """Refuse a remembered answer to who may not act any more; others are asked about anyway."""
+    await standing_outside(session, actor=actor)
+
+
 def create_app(settings: Settings) -> FastAPI:
-    return web_application(
+    app = web_application(
         "projects",
         "Projects",
         settings,
         [projects.router, participations.router, milestones.router, contributions.router],
     )
+    app.state.before_replay = ensure_may_act
+    return app

@@ -175,7 +175,11 @@ async def ensure_may_read(reading: Reading, *, actor: Actor) -> None:
 
 
 async def standing_outside(session: AsyncSession, *, actor: Actor) -> Standing:
-    """Tell how the actor stands where there is no project yet."""
+    """Tell how the actor stands where there is no project yet.
+
+    Raises:
+        ClientRevoked, OfficialMayNotAct, SessionOver: the actor's access token is good no longer.
+    """
     [(home,)] = await _OUTSIDE.asked_in(session, parameters(actor))
     return standing_from(actor, home, None)
 
