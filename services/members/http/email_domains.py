@@ -1,6 +1,5 @@
 """Mail domains over HTTP. A member sees and claims its own; the DNS proves them."""
 
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -8,9 +7,11 @@ from pydantic import AfterValidator, Field, StringConstraints
 
 from services.members.http.speakers import CurrentReader, CurrentSpeaker, Speaking
 from services.members.model.email_domain import (
+    EmailDomain,
     EmailDomainClaimed,
     EmailDomainNotFound,
     EmailDomainNotProven,
+    EmailDomainState,
     EmailDomainTaken,
     TooManyEmailDomains,
     ensure_sees_domains_of,
@@ -30,6 +31,7 @@ from shared.actor import MissingScope
 from shared.fields import Input, Output, Slug
 from shared.http.idempotency import Idempotent
 from shared.http.identity import CurrentActor
+from shared.http.preconditions import ExpectedVersion, VersionRequired, VersionStale, show_version
 from shared.http.problems import refusals
 from shared.http.transaction import Now, Route, Transaction
 
@@ -62,15 +64,11 @@ class EmailDomainIn(Input):
     domain: Domain
 
 
-class EmailDomainOut(Output):
+class EmailDomainOut(EmailDomainState):
     """A mail domain that the member claims, and what proves it."""
 
-    domain: str
-    member: str
     record_name: Annotated[str, Field(description="Where the DNS must have a TXT record.")]
     record_value: Annotated[str, Field(description="What the record must say.")]
-    verified_at: datetime | None
-    created_at: datetime
 
 
 class EmailDomainsOut(Output):
@@ -102,11 +100,11 @@ async def get_email_domains(
 
 @router.get("/{domain}", responses=refusals(MissingScope, EmailDomainNotFound))
 async def get_email_domain(
-    slug: Slug, domain: Domain, session: Transaction, reader: CurrentReader
+    slug: Slug, domain: Domain, response: Response, session: Transaction, reader: CurrentReader
 ) -> EmailDomainOut:
     """Show a mail domain that your member claims."""
     ensure_sees_domains_of(slug, reader)
-    return EmailDomainOut.model_validate(await domain_of(session, slug, domain))
+    return shown(response, await domain_of(session, slug, domain))
 
 
 @router.post(
@@ -133,19 +131,30 @@ async def post_email_domain(
     """Claim a mail domain. The answer says what to enter into the DNS."""
     claimed = await claim_email_domain(session, slug, body.domain, speaker=speaker, now=now)
     response.headers["Location"] = f"/api/v1/members/{slug}/email-domains/{claimed.domain}"
-    return EmailDomainOut.model_validate(claimed)
+    return shown(response, claimed)
 
 
 @router.delete(
     "/{domain}",
     status_code=204,
-    responses=refusals(MemberNotFound, EmailDomainNotFound, MissingScope, MemberNotActive),
+    responses=refusals(
+        MemberNotFound,
+        EmailDomainNotFound,
+        MissingScope,
+        MemberNotActive,
+        VersionRequired,
+        VersionStale,
+    ),
 )
 async def delete_email_domain(
-    slug: Slug, domain: Domain, session: Transaction, speaker: CurrentSpeaker
+    slug: Slug,
+    domain: Domain,
+    session: Transaction,
+    speaker: CurrentSpeaker,
+    expected: ExpectedVersion,
 ) -> None:
     """Give a mail domain up. Nobody is bound by an address of it any more."""
-    await give_up_email_domain(session, slug, domain, speaker=speaker)
+    await give_up_email_domain(session, slug, domain, expected=expected, speaker=speaker)
 
 
 proving = APIRouter(
@@ -169,6 +178,7 @@ proving = APIRouter(
 async def post_email_domain_verification(
     slug: Slug,
     domain: Domain,
+    response: Response,
     texts: Annotated[frozenset[str], Depends(found_texts)],
     session: Transaction,
     speaker: CurrentSpeaker,
@@ -176,4 +186,9 @@ async def post_email_domain_verification(
 ) -> EmailDomainOut:
     """Look into the DNS, and take the domain as your member's own if it says so."""
     claimed = await prove_email_domain(session, slug, domain, texts=texts, speaker=speaker, now=now)
+    return shown(response, claimed)
+
+
+def shown(response: Response, claimed: EmailDomain) -> EmailDomainOut:
+    show_version(response, claimed.version)
     return EmailDomainOut.model_validate(claimed)

@@ -2,13 +2,14 @@
 
 import secrets
 from datetime import datetime
-from typing import Final
+from typing import ClassVar, Final
 
 from sqlalchemy import ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.members.model.base import Base
 from services.members.model.speaker import Speaker
+from shared.contracts.event import State
 from shared.refusals import Conflict, NotFound
 
 RECORD_PREFIX: Final = "_renkei"
@@ -41,6 +42,19 @@ class EmailDomainTaken(Conflict):
     title = "Another member has shown that the mail domain is its own"
 
 
+class EmailDomainState(State):
+    """A mail domain that a member claims, and what proves it."""
+
+    key: ClassVar[str] = "domain"
+
+    domain: str
+    member: str
+    record_name: str
+    record_value: str
+    verified_at: datetime | None
+    created_at: datetime
+
+
 class EmailDomain(Base, kw_only=True):
     """Several members may claim a domain; the one that proves it has it."""
 
@@ -60,6 +74,14 @@ class EmailDomain(Base, kw_only=True):
     """What the TXT record must say."""
     verified_at: Mapped[datetime | None] = mapped_column(default=None)
     created_at: Mapped[datetime]
+
+    def state(self) -> EmailDomainState:
+        return EmailDomainState.model_validate(self)
+
+    @property
+    def version(self) -> int:
+        """It changes once, when it is proven."""
+        return 1 if self.verified_at is None else 2
 
     @property
     def record_name(self) -> str:

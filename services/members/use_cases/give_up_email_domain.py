@@ -6,10 +6,11 @@ from services.members.model.email_domain import ensure_sees_domains_of
 from services.members.model.speaker import Speaker
 from services.members.queries.email_domains import domain_of
 from services.members.queries.members import member_for_change
+from shared.http.preconditions import ensure_version
 
 
 async def give_up_email_domain(
-    session: AsyncSession, slug: str, domain: str, *, speaker: Speaker
+    session: AsyncSession, slug: str, domain: str, *, expected: int | None, speaker: Speaker
 ) -> None:
     """Forget that a domain is a member's own; who has come in by it stays who they are.
 
@@ -18,9 +19,11 @@ async def give_up_email_domain(
         EmailDomainNotFound: the member claims no such domain, or the speaker is another.
         MissingScope: the token does not cover it.
         MemberNotActive: the member is suspended or has withdrawn.
+        VersionStale: it is at another version than `expected`.
     """
     member = await member_for_change(session, slug)
     ensure_sees_domains_of(slug, speaker)
     claimed = await domain_of(session, slug, domain, for_change=True)
     member.ensure_governed_by(speaker)
+    ensure_version(expected, claimed.state())
     await session.delete(claimed)

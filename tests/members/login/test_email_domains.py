@@ -87,10 +87,12 @@ async def test_several_may_claim_it_and_one_has_it(network: Network, records: Re
     records.entries["_renkei.seoul.example"] = frozenset(one["record_value"] for one in both)
 
     first, second = await verify(network), await verify(network, "busan")
-    given_up = await network.send("DELETE", f"{PATH}/seoul.example", by="seoul")
+    stale = await network.send("DELETE", f"{PATH}/seoul.example", by="seoul", version=1)
+    given_up = await network.send("DELETE", f"{PATH}/seoul.example", by="seoul", version=2)
     third = await verify(network, "busan")
 
     assert (first, second) == ((200, None), (409, "email-domain-taken"))
+    assert (stale.status_code, code_of(stale)) == (412, "version-stale")
     assert (given_up.status_code, third) == (204, (200, None))
 
 
@@ -127,7 +129,7 @@ async def test_nobody_else_sees_or_changes_it(network: Network, records: Records
             ("DELETE", f"{PATH}/seoul.example"),
             ("POST", f"{PATH}/seoul.example/verification"),
         ):
-            response = await network.send(method, path, by=by, scopes=SECRETARIAT)
+            response = await network.send(method, path, by=by, scopes=SECRETARIAT, version=1)
             assert (response.status_code, code_of(response)) == (404, "email-domain-not-found")
 
     assert (await network.get(f"{PATH}/seoul.example", by="seoul"))["verified_at"] is None
