@@ -8,7 +8,14 @@ from services.members.gateways.domain_records import DnsRecords
 from services.members.gateways.identity_provider_http import IdentityProviderClient
 from services.members.http import clients, email_domains, identity_providers, members, officials
 from services.members.http.login import callback, leaving, start
-from services.members.http.oauth import authorize, endpoints, metadata, routes, userinfo
+from services.members.http.oauth import (
+    authorize,
+    end_session,
+    endpoints,
+    metadata,
+    routes,
+    userinfo,
+)
 from services.members.http.oauth.keys import KeyRing
 from services.members.settings import MembersSettings
 from shared.http.application import web_application
@@ -37,7 +44,7 @@ def create_app(settings: MembersSettings) -> FastAPI:
         own_keys=own_keys,
     )
     # Not resources of the API: other standards say how these are asked and what they answer.
-    for oauth in (routes, metadata, authorize, endpoints, userinfo):
+    for oauth in (routes, metadata, authorize, endpoints, userinfo, end_session):
         app.include_router(oauth.router)
     app.include_router(start.router)
     app.include_router(callback.router)

@@ -49,6 +49,13 @@ async def first_party_client(session: AsyncSession, member: str, name: str) -> C
     return found
 
 
+async def active_client(session: AsyncSession, client_id: str) -> Client | None:
+    """Find a client of any member, unless it has been revoked."""
+    query = select(Client).where(Client.id == client_id, Client.status == "active")
+    found: Client | None = await session.scalar(query)
+    return found
+
+
 async def list_clients(
     session: AsyncSession,
     member: str,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
 from services.members.model.member import Member
@@ -91,3 +92,8 @@ def refresh_token_with(
         .where(RefreshToken.hash == token_hash)
     ).one_or_none()
     return None if found is None else (found[0], found[1])
+
+
+async def family_with(session: AsyncSession, family_id: UUID) -> TokenFamily | None:
+    """Load a session of somebody in an application."""
+    return await session.get(TokenFamily, family_id)

@@ -48,6 +48,7 @@ class OpenIDMetadataOut(MetadataOut):
     """The same for whoever logs people in with it. Source: OpenID Connect Discovery, section 3."""
 
     userinfo_endpoint: str
+    end_session_endpoint: str
     subject_types_supported: list[str] = ["public"]
     id_token_signing_alg_values_supported: list[str] = ["RS256"]
     acr_values_supported: list[str] = [STRONG]
@@ -85,4 +86,8 @@ async def get_openid_configuration(request: Request, response: Response) -> Open
     """Describe the authorization server to whoever logs people in with it."""
     issuer = request.app.state.settings.issuer
     response.headers["Cache-Control"] = METADATA_CACHED
-    return OpenIDMetadataOut(**endpoints_of(issuer), userinfo_endpoint=f"{issuer}/oauth/userinfo")
+    return OpenIDMetadataOut(
+        **endpoints_of(issuer),
+        userinfo_endpoint=f"{issuer}/oauth/userinfo",
+        end_session_endpoint=f"{issuer}/oauth/end_session",
+    )
