@@ -25,6 +25,8 @@ PLACE: Final = Path(sys.prefix) / "renkei-node"
 STAMP: Final = PLACE / "installed"
 FILES: Final = ("package.json", "package-lock.json", "provider.mjs")
 INSTALL_SECONDS: Final = 120.0
+_REASON: Final = " request to "
+"""What the line of npm's complaints has that says what it could not fetch."""
 
 
 def install(console: Console, environment: Mapping[str, str]) -> bool:
@@ -66,7 +68,7 @@ def _install(console: Console, environment: Mapping[str, str]) -> bool:
     log = PLACE / "npm.log"
     code = _npm_ci(environment, log)
     if code != 0:
-        reason = next(iter(last_lines(log, 1)), "no reason given")
+        reason = next((line for line in last_lines(log) if _REASON in line), f"see {log}")
         console.say(f"        npm cannot fetch ({reason}); all cities log in at the other kind.")
         return False
     STAMP.write_text(_digest())
@@ -81,6 +83,8 @@ def _npm_ci(environment: Mapping[str, str], log: Path) -> int:
         return 1
     npm = root / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     how = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier"]
+    # Somebody waits: whoever has no network should hear so soon.
+    how += ["--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--fetch-timeout=20000"]
     path = f"{executable.parent}{os.pathsep}{environment.get('PATH', os.defpath)}"
     with log.open("wb") as output:
         try:

@@ -89,6 +89,24 @@ async def test_the_file_of_the_providers_is_private(
     assert (tmp_path / "providers.json").stat().st_mode & 0o777 == 0o600
 
 
+def test_what_npm_cannot_fetch_is_told_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(node, "PLACE", tmp_path)
+    monkeypatch.setattr(node, "STAMP", tmp_path / "installed")
+    nowhere = {
+        "npm_config_registry": "http://127.0.0.1:9/",
+        "npm_config_cache": str(tmp_path / "c"),
+    }
+
+    installed = node.install(Console(), os.environ | nowhere)
+
+    _, reason, *more = capsys.readouterr().out.splitlines()
+    assert (installed, more) == (False, [])
+    assert reason.endswith("; all cities log in at the other kind.")
+    assert "http://127.0.0.1:9/" in reason
+
+
 def test_without_node_every_city_has_the_other_kind_for_good(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
