@@ -74,7 +74,7 @@ async def test_a_member_registers_a_client(network: Network) -> None:
     assert response.headers["location"] == f"/api/v1/members/seoul/clients/{client['id']}"
     assert response.headers["etag"] == '"1"'
     assert client["scopes"] == ["members:read", "projects:read"]
-    assert client["allowed_actions"] == ["change", "revoke"]
+    assert client["allowed_actions"] == ["change", "replace_secret", "revoke"]
     event = (await network.events())[-1]
     assert (event.type, event.subject) == ("renkei.client.registered.v1", client["id"])
     assert event.audience == ("seoul",)
@@ -339,3 +339,64 @@ async def test_a_client_that_is_being_revoked_makes_no_other_client(network: Net
 
     clients = (await network.get("/seoul/clients", by="seoul"))["items"]
     assert [(client["id"], client["status"]) for client in clients] == [(stolen["id"], "revoked")]
+
+
+async def test_a_secret_is_replaced_and_the_former_one_is_good_no_longer(network: Network) -> None:
+    await network.join()
+    client = await network.register()
+    path = f"/seoul/clients/{client['id']}/secret"
+
+    answers = [
+        await network.send("POST", path, by="seoul", version=1, key="again") for _ in range(2)
+    ]
+
+    replaced = answers[0].json()
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert (replaced["version"], answers[0].headers["etag"]) == (2, '"2"')
+    assert answers[1].json() == replaced
+    async with network.database.sessions() as session:
+        row = await session.get_one(Client, client["id"])
+    assert is_secret_of(row, replaced["secret"])
+    assert not is_secret_of(row, client["secret"])
+    event = (await network.events())[-1]
+    assert (event.type, event.audience) == ("renkei.client.changed.v1", ("seoul",))
+    assert (await network.happened()).count("client.changed") == 1
+
+
+@pytest.mark.parametrize(
+    ("by", "version", "status", "code"),
+    [
+        ("tokyo", 1, 403, "only-the-member-itself"),
+        ("seoul", 4, 412, "version-stale"),
+        ("seoul", None, 428, "version-required"),
+    ],
+)
+async def test_a_secret_that_is_not_replaced_stays_good(
+    network: Network, by: str, version: int | None, status: int, code: str
+) -> None:
+    await network.join()
+    client = await network.register()
+
+    response = await network.send(
+        "POST", f"/seoul/clients/{client['id']}/secret", by=by, version=version
+    )
+
+    assert (response.status_code, code_of(response)) == (status, code)
+    async with network.database.sessions() as session:
+        assert is_secret_of(await session.get_one(Client, client["id"]), client["secret"])
+
+
+async def test_there_is_no_secret_to_replace_where_there_is_none(network: Network) -> None:
+    body = {
+        "name": "App",
+        "kind": "application",
+        "authentication": "none",
+        "scopes": ["projects:read"],
+        "redirect_uris": ["https://app.example/"],
+    }
+    client = (await network.send("POST", "/tokyo/clients", body)).json()
+
+    response = await network.send("POST", f"/tokyo/clients/{client['id']}/secret", version=1)
+
+    assert client["allowed_actions"] == ["change", "revoke"]
+    assert (response.status_code, code_of(response)) == (409, "client-without-secret")

@@ -11,6 +11,7 @@ from services.members.model.client import (
     ClientContradictory,
     ClientIsRevoked,
     ClientNotFound,
+    ClientWithoutSecret,
     ScopeReserved,
     ensure_sees_clients_of,
 )
@@ -27,6 +28,7 @@ from services.members.queries.ordering import Sort
 from services.members.use_cases.change_client import change_client
 from services.members.use_cases.fields import Addresses, ClientFields, PublicKeys, Scopes
 from services.members.use_cases.register_client import register_client
+from services.members.use_cases.replace_client_secret import replace_client_secret
 from services.members.use_cases.revoke_client import revoke_client
 from shared.actor import MissingScope
 from shared.contracts.members import ClientState, ClientStatus
@@ -203,6 +205,44 @@ async def patch_client(
     )
     show_version(response, client.version)
     return ClientOut.of(client, await member_with(session, slug), speaker)
+
+
+@router.post(
+    "/{client_id}/secret",
+    dependencies=[IdempotentSecret],
+    responses=refusals(
+        MemberNotFound,
+        ClientNotFound,
+        OnlyTheMemberItself,
+        MissingScope,
+        MemberNotActive,
+        VersionRequired,
+        VersionStale,
+        ClientIsRevoked,
+        ClientWithoutSecret,
+    ),
+)
+async def post_client_secret(
+    slug: Slug,
+    client_id: ClientId,
+    response: Response,
+    session: Transaction,
+    speaker: CurrentSpeaker,
+    expected: ExpectedVersion,
+    now: Now,
+) -> NewClientOut:
+    """Give a client another secret; the former one is good no longer. Only the member may.
+
+    The answer is the only sight of the secret. Sent again with the same `Idempotency-Key`, the
+    request gets the same answer with the same secret. A client that must not pause meanwhile uses
+    keys (`private_key_jwt`), of which several are good at once.
+    """
+    replaced = await replace_client_secret(
+        session, slug, client_id, expected=expected, speaker=speaker, now=now
+    )
+    show_version(response, replaced.client.version)
+    shown = ClientOut.of(replaced.client, await member_with(session, slug), speaker)
+    return NewClientOut(**shown.model_dump(), secret=replaced.secret)
 
 
 @router.delete(

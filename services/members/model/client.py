@@ -36,6 +36,11 @@ class ClientIsRevoked(Conflict):
     title = "The client has been revoked"
 
 
+class ClientWithoutSecret(Conflict):
+    code = "client-without-secret"
+    title = "The client does not prove itself by a secret"
+
+
 class ScopeReserved(Forbidden):
     code = "scope-reserved"
     title = "This scope is for the office that runs the network"
@@ -157,6 +162,33 @@ class Client(Versioned, Base, kw_only=True):
         self.status = "revoked"
         self.note_change(at)
 
+    def replace_secret(self, *, at: datetime) -> str:
+        """Give it another secret; the former one is good no longer.
+
+        Returns:
+            The only sight of it.
+
+        Raises:
+            ClientIsRevoked: it is history.
+            ClientWithoutSecret: it proves itself by a key, or not at all.
+        """
+        self.ensure_has_secret()
+        secret = new_secret()
+        self.secret_hash = secret_hash_of(secret)
+        self.note_change(at)
+        return secret
+
+    def ensure_has_secret(self) -> None:
+        """Refuse whatever is about a secret of a client that has none.
+
+        Raises:
+            ClientIsRevoked: it is history.
+            ClientWithoutSecret: it proves itself by a key, or not at all.
+        """
+        self.ensure_not_revoked()
+        if self.authentication != "client_secret":
+            raise ClientWithoutSecret(f"It proves itself by {self.authentication}.")
+
     def ensure_not_revoked(self) -> None:
         """Refuse whatever needs a client that can act.
 
@@ -179,8 +211,9 @@ class Client(Versioned, Base, kw_only=True):
 
     def allowed_actions(self, member: Member, speaker: Speaker) -> list[str]:
         """Name what this speaker may do with the client now."""
-        is_governed = permits(member.ensure_governed_by, speaker)
-        return ["change", "revoke"] if is_governed and permits(self.ensure_not_revoked) else []
+        if not permits(member.ensure_governed_by, speaker) or not permits(self.ensure_not_revoked):
+            return []
+        return ["change", *(["replace_secret"] * permits(self.ensure_has_secret)), "revoke"]
 
 
 def ensure_sees_clients_of(member: str, speaker: Speaker) -> None:
