@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
+from weakref import WeakValueDictionary
 
 import aiohttp
 import structlog
@@ -44,7 +45,10 @@ class Remembered:
 
 
 class IdentityProviderClient:
-    """Makes the requests of logins, a few at a time."""
+    """Makes the requests of logins, a few at a time, and fewer at any one provider.
+
+    So a provider that is slow, whether it can help it or not, holds up its own people alone.
+    """
 
     def __init__(
         self,
@@ -57,19 +61,24 @@ class IdentityProviderClient:
         self.allow_private = allow_private
         self._seconds = seconds
         self._turns = asyncio.Semaphore(parallel)
+        self._parallel_of_one = max(1, parallel // 3)
+        self._turns_of: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
         self._resolver = resolver
         self._known: dict[str, Remembered] = {}
         self._reading: dict[str, asyncio.Task[Any]] = {}
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """Bound the time that one login may take here, waiting for its turn included.
+    async def turn(self, issuer: str) -> AsyncIterator[None]:
+        """Bound the time that a login at `issuer` may take here, waiting for its turn included.
 
         Raises:
             ProviderAway: it took longer.
         """
+        own = self._turns_of.get(issuer)
+        if own is None:
+            own = self._turns_of[issuer] = asyncio.Semaphore(self._parallel_of_one)
         try:
-            async with asyncio.timeout(self._seconds), self._turns:
+            async with asyncio.timeout(self._seconds), own, self._turns:
                 yield
         except TimeoutError as error:
             raise ProviderAway("it took too long") from error

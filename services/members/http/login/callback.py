@@ -87,7 +87,7 @@ async def _said(
     async def keys(*, anew: bool = False) -> Any:
         return await client.keys(metadata["jwks_uri"], anew=anew)
 
-    async with client.turn():
+    async with client.turn(provider.issuer):
         metadata = await client.metadata(provider.issuer)
         ensure_usable(provider, metadata, allow_private=settings.identity_allow_private)
         secret = seals.open(provider.sealed_secret or "", place=IdentityProvider.place(provider.id))

@@ -28,6 +28,7 @@ from services.members.settings import MembersSettings
 from services.members.use_cases.end_sign_in import end_sign_in
 from services.members.use_cases.hear_logout import hear_logout
 from shared.clock import utc_now
+from shared.sealing import CannotOpen
 
 log = structlog.get_logger(__name__)
 
@@ -71,7 +72,7 @@ async def way_out(request: Request, sign_in: SignIn, provider: IdentityProvider)
     client: IdentityProviderClient = request.app.state.identity_providers
     afterwards = f"{LOGIN_PATH}/{sign_in.member}/logged-out"
     try:
-        async with client.turn():
+        async with client.turn(provider.issuer):
             metadata = await client.metadata(provider.issuer)
         ensure_usable(provider, metadata, allow_private=settings.identity_allow_private)
     except (ProviderAway, LoginRefused):
@@ -79,7 +80,10 @@ async def way_out(request: Request, sign_in: SignIn, provider: IdentityProvider)
     if "end_session_endpoint" not in metadata:
         return afterwards
     seals = await current_seals(settings)
-    hint = seals.open(sign_in.sealed_id_token, place=SignIn.place(sign_in.id)).decode()
+    try:
+        hint = seals.open(sign_in.sealed_id_token, place=SignIn.place(sign_in.id)).decode()
+    except CannotOpen:  # sealed with a key that has gone; the provider can do without
+        hint = ""
     endpoint = str(metadata["end_session_endpoint"])
     asked = address(
         "",
@@ -134,7 +138,7 @@ async def _who_left(request: Request, provider: IdentityProvider, token: str) ->
     async def keys(*, anew: bool = False) -> Any:
         return await client.keys(metadata["jwks_uri"], anew=anew)
 
-    async with client.turn():
+    async with client.turn(provider.issuer):
         metadata = await client.metadata(provider.issuer)
         ensure_usable(provider, metadata, allow_private=settings.identity_allow_private)
         return await who_left(provider, metadata, token, keys=keys, now=utc_now())

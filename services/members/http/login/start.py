@@ -137,7 +137,7 @@ async def depart(
     client: IdentityProviderClient = request.app.state.identity_providers
     browser = cookie_of(request, BROWSER) or new_one_time_secret()
     try:
-        async with client.turn():
+        async with client.turn(provider.issuer):
             metadata = await client.metadata(provider.issuer)
         ensure_usable(provider, metadata, allow_private=settings.identity_allow_private)
         async with request.app.state.sessions.begin() as session:
