@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from deploy.demo.api import Api, Refused, eventually
-from deploy.demo.browser import Browser, Page
+from deploy.demo.browser import Browser, Page, Stuck
 from deploy.demo.check.report import Report
 from deploy.demo.check.world import World, code_of
 from deploy.demo.person import Application, Person
@@ -18,6 +18,8 @@ AT_ONCE_SECONDS: Final = 2.0
 SERVICES: Final = ("/api/v1/members", "/api/v1/projects", "/api/v1/inbox")
 """A question to each service."""
 SIGN_IN_COOKIE: Final = "__Host-sign-in"
+STRONG: Final = "urn:renkei:mfa"
+"""What an application asks for that wants a second factor."""
 
 
 async def check_logins(world: World, report: Report) -> None:
@@ -26,6 +28,7 @@ async def check_logins(world: World, report: Report) -> None:
     members = logins.one_of_each_kind()
     for member in members:
         await logins.check_coordinator(member)
+        await logins.check_strength(member)
     await logins.check_callback(members[0])
     await logins.check_stranger(members[0])
     await logins.check_blocking(members[0])
@@ -77,6 +80,24 @@ class _Logins:
                 "POST", f"/api/v1/members/{member}/clients", json=_client(), headers=_once()
             )
             self._report.equal("but does not govern it", code_of(refused), (403, "missing-scope"))
+
+    async def check_strength(self, member: str) -> None:
+        """Ask somebody who is logged in for a second factor."""
+        async with self._person(member, "coordinator") as person:
+            await person.log_in()
+            try:
+                answer = await person.log_in(acr_values=STRONG)
+                found: Any = _claims_of(answer["access_token"]).get("acr")
+            except Stuck as stuck:
+                found = stuck.page.status
+            can_say = self._logins[member]["kind"] == "node"
+            self._report.equal(
+                f"{member} is asked for a second factor"
+                if can_say
+                else f"{member}, whose provider knows none, is not believed to have one",
+                found,
+                STRONG if can_say else 403,
+            )
 
     async def check_callback(self, member: str) -> None:
         """Try to come back from a provider in ways that nobody was sent there."""

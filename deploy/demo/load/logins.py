@@ -9,7 +9,7 @@ from deploy.demo.browser import Browser, Stuck
 from deploy.demo.load.record import Record
 from deploy.demo.load.together import for_each
 from deploy.demo.progress import Display
-from deploy.demo.providers.cities import SCOPES, Provider
+from deploy.demo.providers.cities import SCOPES, STRONG_ACR, Provider
 from deploy.demo.story import Story
 from shared.identifiers import new_id
 
@@ -54,6 +54,7 @@ class Logins:
                 "client_id": provider.client_id,
                 "client_secret": provider.client_secret,
                 "scopes": SCOPES,
+                "strong_acr": STRONG_ACR[provider.kind],
             },
             key=f"demo:{provider.member}:provider",
         )

@@ -21,6 +21,11 @@ ROLES: Final = ("administrator", "coordinator", "contributor", "observer", "visi
 """What people are in their city. No city invites its visitor to the network."""
 CLIENT_ID: Final = "renkei"
 SCOPES: Final = ("openid", "profile", "email")
+STRONG_ACR: Final[Mapping[Kind, tuple[str, ...]]] = {
+    "node": ("urn:renkei:demo:second-factor",),
+    "mock": (),
+}
+"""By which `acr` each kind says that it asked for a second factor; one cannot say."""
 
 
 class _Record(BaseModel):
