@@ -148,3 +148,17 @@ async def test_who_is_logged_in_does_not_see_the_provider(
 
     assert page.status_code == 200
     assert "Water desk" in page.text
+
+
+async def test_the_pages_speak_the_language_that_the_application_wants(
+    seoul: Seoul, desk: dict[str, Any]
+) -> None:
+    async with browser(seoul.network.app, **{"Accept-Language": "en"}) as client:
+        login = await client.get(asked(desk, ui_locales="fr ja", login_hint=""))
+        page = await client.get(login.headers["location"], follow_redirects=True)
+        login = await client.get(asked(desk, ui_locales="fr ja"))
+        left = await client.get(login.headers["location"])
+        left = await client.get(left.headers["location"])
+
+    assert "都市を選ぶ" in page.text
+    assert dict(parse_qsl(urlsplit(left.headers["location"]).query))["ui_locales"] == "fr ja"

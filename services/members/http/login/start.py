@@ -32,6 +32,7 @@ from services.members.http.login.pages import (
 )
 from services.members.http.login.texts import ROLE_NAMES, in_language
 from services.members.http.settings import current_seals
+from services.members.model.authorization_request import AuthorizationRequest
 from services.members.model.claims import domain_of
 from services.members.model.id_token import LoginRefused
 from services.members.model.identity_provider import IdentityProvider, ProviderNotFound
@@ -73,8 +74,11 @@ async def get_login(request: Request) -> Response:
             sign_in = await sign_in_of(request, session, now=now)
         if sign_in is not None:
             return await _signed_in(request, session, sign_in)
+        asked = None
+        if asked_for is not None:
+            asked = await authorization_with(session, asked_for, now=now)
         members = await members_to_log_in_at(session)
-    return _cities(request, members)
+    return _in_its_language(request, asked) or _cities(request, members)
 
 
 @router.post(LOGIN_PATH)
@@ -104,6 +108,8 @@ async def get_login_of_member(slug: str, request: Request) -> Response:
         if asked_for is not None:
             asked = await authorization_with(session, asked_for, now=utc_now())
         member = await member_with(session, slug) if providers else None
+    if (translated := _in_its_language(request, asked)) is not None:
+        return translated
     if member is None:
         back = address(LOGIN_PATH, authorization=_text(asked_for))
         return refusal_page(request, "no-such-city", status=404, back=back)
@@ -250,6 +256,15 @@ async def _signed_in(request: Request, session: Any, sign_in: SignIn) -> Respons
         roles="、".join(roles) if language == "ja" else ", ".join(roles),
         ticket=ticket_for(cookie_of(request, SIGN_IN) or "", LOGOUT),
     )
+
+
+def _in_its_language(request: Request, asked: AuthorizationRequest | None) -> Response | None:
+    """Send the browser here again, in the language that the application wants to be spoken."""
+    wanted = None if asked is None else asked.parameters.get("ui_locales")
+    if not wanted or "ui_locales" in request.query_params:
+        return None
+    given = dict(request.query_params) | {"ui_locales": wanted}
+    return RedirectResponse(address(request.url.path, **given), 302)
 
 
 def _way_to(request: Request, slug: str, **more: str) -> str:
