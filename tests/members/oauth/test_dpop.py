@@ -1,6 +1,7 @@
 """Tokens that are good for the holder of a key alone."""
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -29,13 +30,15 @@ async def test_tokens_are_bound_to_the_key(desk: Desk) -> None:
         assert (await desk.claims(given["access_token"]))["cnf"] == {"jkt": EC.thumbprint()}
 
 
-@pytest.mark.parametrize("given", [None, proof(key=OTHER)], ids=["none", "another"])
+@pytest.mark.parametrize("key", [None, OTHER], ids=["none", "another"])
 async def test_a_bound_session_goes_on_with_its_key_alone(
-    desk: Desk, network: Network, given: str | None
+    desk: Desk, network: Network, key: ECKey | None
 ) -> None:
     tokens = (await desk.redeem(await desk.code(), proof=proof())).json()
 
-    refused = await desk.refresh(tokens["refresh_token"], proof=given)
+    refused = await desk.refresh(
+        tokens["refresh_token"], proof=None if key is None else proof(key=key)
+    )
     right = await desk.refresh(tokens["refresh_token"], proof=proof())
 
     assert (refused.status_code, error_of(refused)) == (400, "invalid_grant")
@@ -92,31 +95,31 @@ async def test_a_proof_is_good_once(desk: Desk, network: Network) -> None:
         assert await session.scalar(unused) == 1
 
 
-WRONG: dict[str, Any] = {
-    "another method": proof(method="GET"),
-    "another address": proof("https://other.example/oauth/token"),
-    "address in part": proof(TOKEN[:-1]),
-    "address is no text": proof(htu=1),
-    "old": proof(iat=int(time.time()) - 3_600),
-    "to come": proof(iat=int(time.time()) + 3_600),
-    "no time": proof(iat=None),
-    "time is text": proof(iat="now"),
-    "time is truth": proof(iat=True),
-    "beyond all time": proof(iat=10**400),
-    "no identifier": proof(jti=None),
-    "empty identifier": proof(jti=""),
-    "long identifier": proof(jti="x" * 201),
-    "identifier with NUL": proof(jti="a\u0000b"),
-    "identifier is no text": proof(jti=[1]),
-    "another type": proof(header={"typ": "JWT"}),
-    "private key": proof(header={"jwk": EC.as_dict(private=True)}),
-    "another key": proof(header={"jwk": OTHER.as_dict(private=False)}),
-    "key is no object": proof(header={"jwk": "x"}),
-    "key is nothing": proof(header={"jwk": {"kty": "EC"}}),
-    "no key": proof(header={"jwk": None}),
-    "nonsense": "x",
-    "too long": "x" * 5_000,
-    "dots": "..",
+WRONG: dict[str, Callable[[], str]] = {
+    "another method": lambda: proof(method="GET"),
+    "another address": lambda: proof("https://other.example/oauth/token"),
+    "address in part": lambda: proof(TOKEN[:-1]),
+    "address is no text": lambda: proof(htu=1),
+    "old": lambda: proof(iat=int(time.time()) - 3_600),
+    "to come": lambda: proof(iat=int(time.time()) + 3_600),
+    "no time": lambda: proof(iat=None),
+    "time is text": lambda: proof(iat="now"),
+    "time is truth": lambda: proof(iat=True),
+    "beyond all time": lambda: proof(iat=10**400),
+    "no identifier": lambda: proof(jti=None),
+    "empty identifier": lambda: proof(jti=""),
+    "long identifier": lambda: proof(jti="x" * 201),
+    "identifier with NUL": lambda: proof(jti="a\u0000b"),
+    "identifier is no text": lambda: proof(jti=[1]),
+    "another type": lambda: proof(header={"typ": "JWT"}),
+    "private key": lambda: proof(header={"jwk": EC.as_dict(private=True)}),
+    "another key": lambda: proof(header={"jwk": OTHER.as_dict(private=False)}),
+    "key is no object": lambda: proof(header={"jwk": "x"}),
+    "key is nothing": lambda: proof(header={"jwk": {"kty": "EC"}}),
+    "no key": lambda: proof(header={"jwk": None}),
+    "nonsense": lambda: "x",
+    "too long": lambda: "x" * 5_000,
+    "dots": lambda: "..",
 }
 
 
@@ -124,7 +127,7 @@ WRONG: dict[str, Any] = {
 async def test_no_other_proof_is_taken(desk: Desk, network: Network, name: str) -> None:
     code = await desk.code()
 
-    refused = await desk.redeem(code, proof=WRONG[name])
+    refused = await desk.redeem(code, proof=WRONG[name]())
     right = await desk.redeem(code, proof=proof(f"{TOKEN}?x=1#y"))
 
     assert (refused.status_code, error_of(refused)) == (400, "invalid_dpop_proof")
