@@ -102,7 +102,6 @@ async def test_a_token_that_is_bound_in_another_way_is_refused(place: Place, cnf
         {"iat": int(time.time()) - 3_600},
         {"key": OTHER},
     ],
-    ids=str,
 )
 async def test_a_proof_of_something_else_is_refused(place: Place, changes: dict[str, Any]) -> None:
     shown = bound()

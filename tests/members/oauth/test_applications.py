@@ -140,7 +140,6 @@ async def test_an_address_that_is_not_safe_is_refused(network: Network, address:
         {"authentication": "private_key_jwt"},
         {"keys": {"keys": [EC.as_dict(private=False)]}},
     ],
-    ids=str,
 )
 async def test_a_contradiction_is_refused(network: Network, wrong: dict[str, Any]) -> None:
     response = await network.send("POST", "/tokyo/clients", DESK | wrong)

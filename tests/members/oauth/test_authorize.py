@@ -260,7 +260,6 @@ async def test_the_application_learns_what_is_wrong(
         {"continue": str(uuid4())},
         {"padding": "x" * 17_000},
     ],
-    ids=str,
 )
 async def test_the_browser_is_sent_nowhere_that_is_not_known(
     desk: Desk, network: Network, wrong: dict[str, Any]
