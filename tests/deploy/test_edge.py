@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx2
+import psutil
 import pytest
 
 from deploy.embedded.child import Child
 from deploy.embedded.edge import BODY_LIMIT_BYTES, OPENAPI, ROUTES, Edge
 from deploy.embedded.layout import HOST, reserved_base_port
 from tests.deploy.standin_platform import program, running
+from tests.shared.waiting import becomes
 
 PROBLEM = "application/problem+json"
 
@@ -189,9 +191,15 @@ async def test_what_uses_something_up_is_never_sent_twice(front: Front, path: st
 
 
 async def test_what_is_good_for_once_waits_for_its_process_to_come_back(front: Front) -> None:
-    assert front.members.pid is not None
+    killed = front.members.pid
+    assert killed is not None
 
-    os.kill(front.members.pid, signal.SIGKILL)
+    async def is_there() -> bool:
+        return psutil.pid_exists(killed)
+
+    os.kill(killed, signal.SIGKILL)
+    # What has reached a process that dies over it is not sent again.
+    await becomes(is_there, False)
     answer = await front.client.get("/login/seoul/callback?code=c")
 
     assert answer.status_code == 200
