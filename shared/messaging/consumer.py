@@ -39,6 +39,7 @@ from shared.contracts.event import CATALOGUE, Event
 from shared.database import Sessions
 from shared.messaging.broker import consumer_config, stream_of
 from shared.messaging.patience import Patience, stop_if_cancelled
+from shared.messaging.pulling import Pull
 from shared.messaging.tables import DeadLetter
 from shared.settings import Settings
 from shared.telemetry import (
@@ -156,7 +157,6 @@ def _said_of(wrong: ErrorDetails) -> str:
     return f"{'/'.join(map(str, wrong['loc'])) or 'body'}: {wrong['msg']}"
 
 
-FETCH_SECONDS: Final = 5
 LONGEST_DELAY_SECONDS: Final = 64
 
 
@@ -211,17 +211,16 @@ class Consumer:
         await jetstream.add_consumer(
             subscription.stream, subscription.consumer_config(self.settings)
         )
-        pull = await jetstream.pull_subscribe_bind(
-            durable=subscription.durable, stream=subscription.stream
-        )
         lag = CONSUMER_LAG.labels(consumer=subscription.durable)
-        try:
+        async with Pull(
+            self.nats,
+            subscription.stream,
+            subscription.durable,
+            batch=self.settings.consumer_batch,
+        ) as pull:
             while True:
                 stop_if_cancelled()
-                try:
-                    messages = await pull.fetch(self.settings.consumer_batch, timeout=FETCH_SECONDS)
-                except (TimeoutError, NatsError):
-                    messages = []
+                messages = await pull.next()
                 if not messages:
                     # Nothing to do, or nothing there any more to do it with?
                     found = await jetstream.consumer_info(subscription.stream, subscription.durable)
@@ -231,11 +230,6 @@ class Consumer:
                 lag.set(messages[-1].metadata.num_pending)
                 await self._receive_patiently(messages, patience)
                 patience.worked()
-        finally:
-            try:
-                await asyncio.wait_for(pull.unsubscribe(), 1)
-            except (NatsError, TimeoutError):
-                log.debug("consumer.not_unsubscribed", durable=subscription.durable)
 
     async def _receive_patiently(self, messages: Sequence[Msg], patience: Patience) -> None:
         """Handle deliveries, however long the database is away."""

@@ -22,6 +22,7 @@ from shared.messaging.broker import ensure_stream, stream_of
 from shared.messaging.consumer import DatabaseAway, Delivery, Subscription
 from shared.messaging.outbox import announce
 from shared.messaging.patience import Patience, stop_if_cancelled
+from shared.settings import Settings
 from tests.servers import Servers
 from tests.shared.outages import Gate
 from tests.shared.things import KnownThing, Place, ThingEvent, ThingState, count
@@ -521,11 +522,9 @@ async def test_a_database_that_goes_away_within_a_batch_costs_no_effect(
         events = [place.event(title) for title in "abc"]
         messages = [message(place, event, attempt=8) for event in events]
         consumer = place.consumer(place.reaction(break_down))
-        receiving = asyncio.create_task(
-            consumer._receive_patiently(messages, Patience(place.settings))
-        )
-        await eventually(lambda: is_told(messages[0]))
-        await eventually(lambda: is_shut(gate))
+        patience = Noticing(place.settings)
+        receiving = asyncio.create_task(consumer._receive_patiently(messages, patience))
+        await patience.noticed.wait()
         assert [told(delivered) for delivered in messages] == [[ACK], [], []]
         await gate.open()
         await receiving
@@ -535,12 +534,16 @@ async def test_a_database_that_goes_away_within_a_batch_costs_no_effect(
     assert await streaming.dead_letters() == []
 
 
-async def is_told(delivered: Msg) -> bool:
-    return bool(told(delivered))
+class Noticing(Patience):
+    """Tells that something was found to be away."""
 
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self.noticed = asyncio.Event()
 
-async def is_shut(gate: Gate) -> bool:
-    return gate.is_shut
+    async def pause(self) -> None:
+        self.noticed.set()
+        await super().pause()
 
 
 async def test_what_cannot_be_read_waits_too_while_the_database_is_away(
@@ -559,14 +562,13 @@ async def test_what_cannot_be_read_waits_too_while_the_database_is_away(
 async def test_a_consumer_that_was_deleted_is_made_again(streaming: Place) -> None:
     place, subscription = streaming, streaming.reaction()
     first, second = place.event("first"), place.event("second")
-    with patch("shared.messaging.consumer.FETCH_SECONDS", 0.3):
-        async with running(place.consumer(subscription).run()):
-            await publish(place, first)
-            await becomes(place.tally, {first.subject: 1})
-            await place.jetstream.delete_consumer(subscription.stream, subscription.durable)
-            await publish(place, second)
-            await becomes(place.tally, {first.subject: 1, second.subject: 1})
-            await eventually(lambda: settled(place, subscription))
+    async with running(place.consumer(subscription).run()):
+        await publish(place, first)
+        await becomes(place.tally, {first.subject: 1})
+        await place.jetstream.delete_consumer(subscription.stream, subscription.durable)
+        await publish(place, second)
+        await becomes(place.tally, {first.subject: 1, second.subject: 1})
+        await eventually(lambda: settled(place, subscription))
 
     assert await place.tally() == {first.subject: 1, second.subject: 1}
 
@@ -574,14 +576,13 @@ async def test_a_consumer_that_was_deleted_is_made_again(streaming: Place) -> No
 async def test_a_stream_that_was_replaced_is_read_from_its_beginning(place: Place) -> None:
     subscription = place.reaction()
     first, second = place.event("first"), place.event("second")
-    with patch("shared.messaging.consumer.FETCH_SECONDS", 0.3):
-        async with running(place.relay().run(), place.consumer(subscription).run()):
-            await place.announce(first)
-            await becomes(place.tally, {first.subject: 1})
-            await place.jetstream.delete_stream(subscription.stream)
-            await place.announce(second)
-            await becomes(place.tally, {first.subject: 1, second.subject: 1})
-            await eventually(lambda: settled(place, subscription))
+    async with running(place.relay().run(), place.consumer(subscription).run()):
+        await place.announce(first)
+        await becomes(place.tally, {first.subject: 1})
+        await place.jetstream.delete_stream(subscription.stream)
+        await place.announce(second)
+        await becomes(place.tally, {first.subject: 1, second.subject: 1})
+        await eventually(lambda: settled(place, subscription))
 
     assert await place.streamed_titles() == ["first", "second"]
     assert await place.tally() == {first.subject: 1, second.subject: 1}
