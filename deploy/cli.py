@@ -52,7 +52,7 @@ def known(name: str) -> str:
 @app.command()
 def migrate() -> None:
     """Bring every service's database to the form that this release needs."""
-    from deploy.operations.migrating import migrate as upgrade  # noqa: PLC0415
+    from deploy.operations.migrating import migrate as upgrade
 
     for name in SERVICES:
         upgrade(name)
@@ -69,7 +69,7 @@ def init(
 
     The client's secret is printed now and never again.
     """
-    from deploy.operations.opening import open_from_text  # noqa: PLC0415
+    from deploy.operations.opening import open_from_text
 
     run(open_from_text(member_file.read_text(encoding="utf-8"), as_json=as_json))
 
@@ -90,7 +90,7 @@ def register_application(
 
     Asked again with the same name, it takes over addresses and keys. A secret is printed only once.
     """
-    from deploy.operations import applications  # noqa: PLC0415
+    from deploy.operations import applications
 
     keys = None if keys_file is None else json.loads(keys_file.read_text(encoding="utf-8"))
     run(
@@ -115,7 +115,7 @@ def rotate_keys(
     The new keys are published at once and sign some minutes later. With --now they sign as soon as
     the processes of the members service have read them: for keys that others may have seen.
     """
-    from deploy.operations.keys import rotate  # noqa: PLC0415
+    from deploy.operations.keys import rotate
 
     run(rotate(at_once=now))
 
@@ -123,8 +123,8 @@ def rotate_keys(
 @app.command()
 def dump(name: ServiceName) -> None:
     """Print everything that a service knows, as sorted JSON."""
-    from deploy.operations.dumping import canonical  # noqa: PLC0415
-    from deploy.operations.dumping import dump as picture  # noqa: PLC0415
+    from deploy.operations.dumping import canonical
+    from deploy.operations.dumping import dump as picture
 
     async def work() -> int:
         print(canonical(await picture(service(known(name)))))
@@ -143,11 +143,11 @@ def reconcile(
 
 
 async def _reconcile(*, repair: bool, as_json: bool) -> int:
-    from dataclasses import asdict  # noqa: PLC0415
+    from dataclasses import asdict
 
-    from deploy.operations.reconciling import publish_again  # noqa: PLC0415
-    from deploy.operations.reconciling import reconcile as compare  # noqa: PLC0415
-    from shared.messaging.broker import connected  # noqa: PLC0415
+    from deploy.operations.reconciling import publish_again
+    from deploy.operations.reconciling import reconcile as compare
+    from shared.messaging.broker import connected
 
     services = all_services()
     async with connected(
@@ -193,8 +193,8 @@ def _show(reports: list[Any]) -> None:
 @app.command()
 def replay(name: ServiceName) -> None:
     """Fill the read models of a service again from the streams; everybody may go on working."""
-    from deploy.operations.replaying import replay as rebuild  # noqa: PLC0415
-    from shared.messaging.broker import connected  # noqa: PLC0415
+    from deploy.operations.replaying import replay as rebuild
+    from shared.messaging.broker import connected
 
     async def work() -> int:
         found = service(known(name))
@@ -217,7 +217,7 @@ def dead_letters(context: typer.Context) -> None:
 @dead_letters_app.command("list")
 def list_dead_letters() -> None:
     """Show what waits. Exit code 1 if anything does."""
-    from deploy.operations.dead_letters import waiting  # noqa: PLC0415
+    from deploy.operations.dead_letters import waiting
 
     async def work() -> int:
         table = Table("service", "number", "consumer", "subject", "failed", "attempts", "reason")
@@ -252,7 +252,7 @@ def drop_dead_letter(name: ServiceName, number: int) -> None:
 
 
 def _settle(name: str, number: int, how: str) -> None:
-    from deploy.operations import dead_letters as letters  # noqa: PLC0415
+    from deploy.operations import dead_letters as letters
 
     async def work() -> int:
         try:
@@ -268,8 +268,8 @@ def _settle(name: str, number: int, how: str) -> None:
 @app.command()
 def doctor() -> None:
     """Look for what is not right. Exit code 1 if something is broken."""
-    from deploy.operations.doctor import examine  # noqa: PLC0415
-    from shared.messaging.broker import connected  # noqa: PLC0415
+    from deploy.operations.doctor import examine
+    from shared.messaging.broker import connected
 
     async def work() -> int:
         services = all_services()
@@ -294,7 +294,7 @@ def catalogue(
     check: Annotated[bool, typer.Option(help="Write nothing; say what is out of date.")] = False,
 ) -> None:
     """Write the event catalogue, AsyncAPI and OpenAPI documents into `docs/`."""
-    from deploy.catalogue import write_documents  # noqa: PLC0415
+    from deploy.catalogue import write_documents
 
     stale = write_documents(check=check)
     for path in stale:

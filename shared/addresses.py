@@ -52,7 +52,7 @@ NOT_PUBLIC: Final = tuple(
 INNER_NAMES: Final = ("localhost", "local", "internal", "intranet", "lan", "home.arpa")
 
 
-class AddressNotAllowed(ValueError):  # noqa: N818 -- named by what the caller meets
+class AddressNotAllowed(ValueError):
     """The address leads nowhere, or where no request of ours may go; its text says why."""
 
 

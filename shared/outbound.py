@@ -15,7 +15,7 @@ from aiohttp.resolver import DefaultResolver
 from shared.addresses import is_public
 
 
-class AddressRefused(OSError):  # noqa: N818 -- named by what happened
+class AddressRefused(OSError):
     """The connection would lead to an address that is not public."""
 
 

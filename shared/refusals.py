@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 
-class Refusal(Exception):  # noqa: N818 -- a refusal is an answer, not an error
+class Refusal(Exception):
     """Base of every refusal. Raise a subclass that names the broken rule.
 
     `code` is public: clients branch on it, so it outlives a renaming of the class.

@@ -18,7 +18,7 @@ KEY_BYTES: Final = 32
 NONCE_BYTES: Final = 12
 
 
-class CannotOpen(Exception):  # noqa: N818 -- named by what the caller meets
+class CannotOpen(Exception):
     """The ciphertext was made with a key that we do not have, for another place, or is damaged."""
 
 

@@ -21,7 +21,7 @@ TOKEN_MARGIN_SECONDS: Final = 30.0
 CONNECTIONS: Final = 16
 
 
-class Refused(Exception):  # noqa: N818 -- named by what the caller meets
+class Refused(Exception):
     """The platform understood and said no."""
 
     def __init__(self, response: Response) -> None:

@@ -22,7 +22,7 @@ NAME_FIELDS: Final = ("sub", "login")
 """What the login pages of the demo's providers call the field for the person's name."""
 
 
-class Stuck(Exception):  # noqa: N818 -- named by what the person meets
+class Stuck(Exception):
     """The way does not lead where somebody wanted to go."""
 
     def __init__(self, page: "Page", wanted: str) -> None:

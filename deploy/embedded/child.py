@@ -76,7 +76,7 @@ class Program:
     directory: Path = field(default=REPOSITORY)
 
 
-class StartFailed(Exception):  # noqa: N818 - the name says what went wrong
+class StartFailed(Exception):
     """A process did not come up at the first start of the platform."""
 
     def __init__(self, name: str, reason: str) -> None:

@@ -41,7 +41,7 @@ FIRST_EPHEMERAL_PORT = 32768
 PORTS_PER_PLATFORM = 100
 
 
-class CannotStart(Exception):  # noqa: N818 - the name says what went wrong
+class CannotStart(Exception):
     """Something outside the platform prevents its start; the message says what, in one line."""
 
 

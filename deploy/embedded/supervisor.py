@@ -22,7 +22,7 @@ from deploy.embedded.layout import StateDirectory, write_private
 _LEFTOVER_SECONDS = 15.0
 
 
-class StopAsked(Exception):  # noqa: N818 - no error at all
+class StopAsked(Exception):
     """Somebody ended the platform before it had started."""
 
 

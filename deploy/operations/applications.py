@@ -20,8 +20,8 @@ async def register_application(
     as_json: bool,
 ) -> int:
     """Register an application, or take over its addresses and keys, and print what it is."""
-    from services.members.model.member import MemberNotFound  # noqa: PLC0415
-    from services.members.use_cases import (  # noqa: PLC0415
+    from services.members.model.member import MemberNotFound
+    from services.members.use_cases import (
         register_platform_application as registering,
     )
 

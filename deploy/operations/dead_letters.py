@@ -13,7 +13,7 @@ from shared.messaging.consumer import enter_inbox, read
 from shared.messaging.tables import DeadLetter
 
 
-class NoSuchDeadLetter(Exception):  # noqa: N818 -- named by what the caller meets
+class NoSuchDeadLetter(Exception):
     """No dead letter with this number waits, or its consumer no longer exists."""
 
 

@@ -9,8 +9,8 @@ from shared.sealing import Seals
 
 async def rotate(*, at_once: bool) -> int:
     """Begin to replace the keys, and print those that sign next."""
-    from services.members.model.signing_key import RotationUnderWay  # noqa: PLC0415
-    from services.members.use_cases.rotate_signing_keys import (  # noqa: PLC0415
+    from services.members.model.signing_key import RotationUnderWay
+    from services.members.use_cases.rotate_signing_keys import (
         rotate_signing_keys,
     )
 

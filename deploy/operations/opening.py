@@ -9,7 +9,7 @@ from shared.clock import utc_now
 
 async def open_from_text(text: str, *, as_json: bool) -> int:
     """Open the network as the JSON text says, and print the secret of the host's first client."""
-    from services.members.use_cases import open_network  # noqa: PLC0415
+    from services.members.use_cases import open_network
 
     host = open_network.HostFields.model_validate_json(text)
     async with service("members").database() as (_, sessions):

@@ -40,7 +40,7 @@ class Service:
     @asynccontextmanager
     async def database(self) -> AsyncIterator[tuple[AsyncEngine, Sessions]]:
         """Connect to the service's database for the time of a command."""
-        from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415
+        from sqlalchemy.ext.asyncio import create_async_engine
 
         engine = create_async_engine(
             self.settings.database_url.get_secret_value(), poolclass=NullPool

@@ -33,7 +33,7 @@ UNREADABLE: Final = (
 REGISTRY: Final = JWSRegistry(algorithms=ALGORITHMS, strict_check_header=False)
 
 
-class WrongProof(Exception):  # noqa: N818 -- named by what the caller meets
+class WrongProof(Exception):
     """The proof is not one for this request."""
 
 

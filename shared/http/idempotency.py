@@ -52,7 +52,7 @@ class KeyReused(Invalid):
     title = "This Idempotency-Key belongs to another request"
 
 
-class Replay(Exception):  # noqa: N818 -- carries an answer
+class Replay(Exception):
     """The answer has been given before; give it again."""
 
     def __init__(self, response: Response) -> None:

@@ -130,7 +130,7 @@ def upsert_statement(table: type[DeclarativeBase], fields: frozenset[str]) -> Te
     )
 
 
-class Unreadable(Exception):  # noqa: N818 -- named by what the caller meets
+class Unreadable(Exception):
     """A message is no event of the kind that was subscribed to, and will never become one."""
 
 
@@ -160,7 +160,7 @@ def _said_of(wrong: ErrorDetails) -> str:
 LONGEST_DELAY_SECONDS: Final = 64
 
 
-class DatabaseAway(Exception):  # noqa: N818 -- named by what the caller meets
+class DatabaseAway(Exception):
     """The database does not answer: nothing is wrong with the events."""
 
 

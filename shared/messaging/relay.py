@@ -95,7 +95,7 @@ DATABASE_TROUBLE: Final = (
 )
 
 
-class NotPublished(Exception):  # noqa: N818 -- named by what the caller meets
+class NotPublished(Exception):
     """The broker did not confirm in time; it may have stored the messages all the same."""
 
 

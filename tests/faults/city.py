@@ -32,7 +32,7 @@ ENTITIES: Final = {
 """By collection: who owns its things, and what events call them."""
 
 
-class StoryEnds(Exception):  # noqa: N818 -- no error at all
+class StoryEnds(Exception):
     """Something went otherwise than the story needs, or its time is over."""
 
 

@@ -16,7 +16,7 @@ from shared.telemetry import span
 from tests.shared.things import AT, SEOUL, Place, Thing, ThingState
 
 
-class Undone(Exception):  # noqa: N818 -- named by what happens
+class Undone(Exception):
     pass
 
 

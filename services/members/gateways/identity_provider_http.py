@@ -32,7 +32,7 @@ WELL_KNOWN: Final = "/.well-known/openid-configuration"
 USER_AGENT: Final = "Renkei-Login/1"
 
 
-class ProviderAway(Exception):  # noqa: N818 -- named by what happened
+class ProviderAway(Exception):
     """The provider does not answer, or nothing that can be read."""
 
 

@@ -23,7 +23,7 @@ LEEWAY: Final = timedelta(seconds=60)
 KEYS_LIMIT: Final = 20
 
 
-class LoginRefused(Exception):  # noqa: N818 -- named by what the caller meets
+class LoginRefused(Exception):
     """What the provider says is not to be believed; `code` names why."""
 
     def __init__(self, code: str, detail: str = "") -> None:

@@ -6,13 +6,13 @@ Authlib has no types, hence `ignore[misc]`. Names say what went wrong.
 from authlib.oauth2 import OAuth2Error
 
 
-class MalformedRequest(OAuth2Error):  # type: ignore[misc]  # noqa: N818
+class MalformedRequest(OAuth2Error):  # type: ignore[misc]
     """The request cannot be read. Source: RFC 6749, section 5.2."""
 
     error = "invalid_request"
 
 
-class WrongCredentials(OAuth2Error):  # type: ignore[misc]  # noqa: N818
+class WrongCredentials(OAuth2Error):  # type: ignore[misc]
     """Nobody learns whether the client is unknown or the secret is wrong."""
 
     error = "invalid_client"
@@ -24,42 +24,42 @@ class WrongCredentials(OAuth2Error):  # type: ignore[misc]  # noqa: N818
         return [*headers, ("WWW-Authenticate", 'Basic realm="renkei", charset="UTF-8"')]
 
 
-class GrantUnsupported(OAuth2Error):  # type: ignore[misc]  # noqa: N818
+class GrantUnsupported(OAuth2Error):  # type: ignore[misc]
     """Authlib's own error repeats what was sent. Source: RFC 6749, section 5.2."""
 
     error = "unsupported_grant_type"
     description = "The grants supported are listed in the metadata of this server."
 
 
-class TargetUnknown(OAuth2Error):  # type: ignore[misc]  # noqa: N818
+class TargetUnknown(OAuth2Error):  # type: ignore[misc]
     """Tokens are for the API of this network only. Source: RFC 8707, section 2."""
 
     error = "invalid_target"
     description = "The resource is not the API of this network."
 
 
-class ResponseTypeUnsupported(OAuth2Error):  # type: ignore[misc]  # noqa: N818
+class ResponseTypeUnsupported(OAuth2Error):  # type: ignore[misc]
     """Authlib's own error repeats what was sent. Source: RFC 6749, section 4.1.2.1."""
 
     error = "unsupported_response_type"
     description = "The response_type must be code."
 
 
-class RequestNotSupported(OAuth2Error):  # type: ignore[misc]  # noqa: N818
+class RequestNotSupported(OAuth2Error):  # type: ignore[misc]
     """Parameters come as parameters, not in a signed object. Source: OpenID Connect Core, 6."""
 
     error = "request_not_supported"
     description = "The parameter request is not supported; parameters can be pushed (RFC 9126)."
 
 
-class RegistrationNotSupported(OAuth2Error):  # type: ignore[misc]  # noqa: N818
+class RegistrationNotSupported(OAuth2Error):  # type: ignore[misc]
     """Source: OpenID Connect Core, section 7.2.1."""
 
     error = "registration_not_supported"
     description = "The parameter registration is not supported."
 
 
-class AuthenticationUnmet(OAuth2Error):  # type: ignore[misc]  # noqa: N818
+class AuthenticationUnmet(OAuth2Error):  # type: ignore[misc]
     """The person cannot prove who they are in the way that is asked for.
 
     Source: OpenID Connect Core Error Code unmet_authentication_requirements.
@@ -69,7 +69,7 @@ class AuthenticationUnmet(OAuth2Error):  # type: ignore[misc]  # noqa: N818
     description = "The identity provider did not authenticate the person as acr_values asks."
 
 
-class ProofWrong(OAuth2Error):  # type: ignore[misc]  # noqa: N818
+class ProofWrong(OAuth2Error):  # type: ignore[misc]
     """Source: RFC 9449, section 5."""
 
     error = "invalid_dpop_proof"

@@ -30,7 +30,7 @@ class UserInfoOut(BaseModel):
     email: str | None = None
 
 
-class Refused(Exception):  # noqa: N818 -- an answer, not an error
+class Refused(Exception):
     """There is nothing to say about this token."""
 
     def __init__(self, error: str | None, status: int = 401, scheme: str = "Bearer") -> None:
