@@ -23,7 +23,9 @@ class AuthorizationRequest(Base, kw_only=True):
     client_id: Mapped[str] = mapped_column(ForeignKey("client.id"))
     parameters: Mapped[dict[str, str]]
     reauthenticated_at: Mapped[datetime | None] = mapped_column(default=None)
-    """When the person proved who they are for this very request."""
+    """When somebody proved who they are for this very request."""
+    reauthenticated_by: Mapped[UUID | None] = mapped_column(default=None)
+    """The session in which they did: another person's proof, in another browser, is not theirs."""
     expires_at: Mapped[datetime] = mapped_column(index=True)
     used_at: Mapped[datetime | None] = mapped_column(default=None)
 

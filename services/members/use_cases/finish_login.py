@@ -123,7 +123,7 @@ async def finish_login(
             session, attempt.authorization_id, now=now, for_change=True
         )
         if waiting is not None:
-            waiting.reauthenticated_at = now
+            waiting.reauthenticated_at, waiting.reauthenticated_by = now, sign_in.id
     return CameIn(sign_in, cookie)
 
 

@@ -45,7 +45,7 @@ async def come_back(network: Network, authorization: UUID, person: Person, desk:
         await session.execute(
             update(AuthorizationRequest)
             .where(AuthorizationRequest.id == authorization)
-            .values(reauthenticated_at=utc_now())
+            .values(reauthenticated_at=utc_now(), reauthenticated_by=person.sign_in.id)
         )
     desk.be(person)
     return await desk.visit("/oauth/authorize", **{"continue": str(authorization)})
@@ -138,6 +138,21 @@ async def test_who_has_logged_in_does_so_again_where_that_is_asked_for(
     back = answer_in(await come_back(network, authorization, coordinator, desk))
 
     assert "code" in back
+
+
+async def test_the_proof_of_somebody_elsewhere_counts_for_nobody_here(
+    desk: Desk, network: Network
+) -> None:
+    async with network.database.sessions.begin() as session:
+        elsewhere = await log_in(session, "coordinator")
+    authorization = login_in(await desk.authorize(prompt="login"))
+
+    async with network.database.sessions.begin() as session:
+        kept = await session.get_one(AuthorizationRequest, authorization)
+        kept.reauthenticated_at, kept.reauthenticated_by = utc_now(), elsewhere.sign_in.id
+    back = answer_in(await desk.visit("/oauth/authorize", **{"continue": str(authorization)}))
+
+    assert back["error"] == "access_denied"
 
 
 async def test_who_has_logged_in_recently_is_not_asked_again(desk: Desk) -> None:

@@ -102,7 +102,7 @@ class Asked:
         """Tell whether the person must prove who they are, again or at all."""
         if sign_in is None or self.wanted_member not in (None, sign_in.member):
             return True
-        if self.kept is not None and self.kept.reauthenticated_at is not None:
+        if self.kept is not None and self.kept.reauthenticated_by == sign_in.id:
             return False
         asked = self.parameters.get("max_age")
         is_old = asked is not None and now - sign_in.authenticated_at > timedelta(
