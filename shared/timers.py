@@ -6,14 +6,17 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
-from sqlalchemy import text
+from sqlalchemy import delete, text
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
 from shared.clock import utc_now
 from shared.database import Sessions
 from shared.settings import Settings
 
 log = structlog.get_logger(__name__)
+
+Run = Callable[[AsyncSession, datetime], Awaitable[bool]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +27,22 @@ class Timer:
     """
 
     name: str
-    run: Callable[[AsyncSession, datetime], Awaitable[bool]]
+    run: Run
     every_seconds: float | None = None
+
+
+def forgetting(until: InstrumentedAttribute[datetime]) -> Run:
+    """Make what a timer runs to delete the rows of a table that are good no longer.
+
+    Args:
+        until: its column that says how long a row is good.
+    """
+
+    async def forget(session: AsyncSession, now: datetime) -> bool:
+        await session.execute(delete(until.class_).where(until < now))
+        return False
+
+    return forget
 
 
 async def run_timers(timers: Sequence[Timer], sessions: Sessions, settings: Settings) -> None:

@@ -11,12 +11,12 @@ from services.notifications.consumers.copies import COPIES
 from services.notifications.consumers.inboxes import INBOXES
 from services.notifications.consumers.sender import send_webhooks
 from services.notifications.consumers.webhooks import WEBHOOKS
+from services.notifications.model.known import KnownSession
 from services.notifications.settings import NotificationsSettings
 from services.notifications.use_cases.fold_into_inboxes import place_facts
 from services.notifications.use_cases.forget_deliveries import forget_deliveries
-from services.notifications.use_cases.forget_sessions import forget_sessions
 from shared.serving import Worker
-from shared.timers import Timer
+from shared.timers import Timer, forgetting
 
 HOUR_SECONDS: Final = 3600
 
@@ -30,13 +30,13 @@ WORKER: Final = Worker(
     subscriptions=[*COPIES, *INBOXES, *WEBHOOKS],
     timers=[
         Timer("place-facts", place),
-        Timer("forget-sessions", forget_sessions, every_seconds=HOUR_SECONDS),
+        Timer("forget-sessions", forgetting(KnownSession.good_until), every_seconds=HOUR_SECONDS),
     ],
     parts={"sender": send_webhooks},
 )
 
 
-def forgetting(settings: NotificationsSettings) -> Timer:
+def forgetting_deliveries(settings: NotificationsSettings) -> Timer:
     async def forget(session: AsyncSession, now: datetime) -> bool:
         return await forget_deliveries(session, kept_days=settings.webhook_retention_days, now=now)
 
@@ -45,7 +45,9 @@ def forgetting(settings: NotificationsSettings) -> Timer:
 
 def main() -> None:
     settings = NotificationsSettings()
-    replace(WORKER, timers=[*WORKER.timers, forgetting(settings)]).run(settings, sys.argv[1:])
+    replace(WORKER, timers=[*WORKER.timers, forgetting_deliveries(settings)]).run(
+        settings, sys.argv[1:]
+    )
 
 
 if __name__ == "__main__":

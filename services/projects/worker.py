@@ -4,11 +4,11 @@ import sys
 from typing import Final
 
 from services.projects.consumers.members import SUBSCRIPTIONS
+from services.projects.model.known import KnownSession
 from services.projects.settings import ProjectsSettings
-from services.projects.use_cases.forget_sessions import forget_sessions
 from services.projects.use_cases.note_overdue_milestones import note_overdue_milestones
 from shared.serving import Worker
-from shared.timers import Timer
+from shared.timers import Timer, forgetting
 
 HOUR_SECONDS: Final = 3600
 
@@ -17,7 +17,7 @@ WORKER: Final = Worker(
     subscriptions=SUBSCRIPTIONS,
     timers=[
         Timer("milestones-overdue", note_overdue_milestones),
-        Timer("forget-sessions", forget_sessions, every_seconds=HOUR_SECONDS),
+        Timer("forget-sessions", forgetting(KnownSession.good_until), every_seconds=HOUR_SECONDS),
     ],
 )
 

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from services.notifications.model.inbox_item import InboxItem
 from services.notifications.model.known import KnownSession
-from services.notifications.use_cases.forget_sessions import forget_sessions
+from services.notifications.worker import WORKER
 from shared.contracts.members import MemberSuspended, OfficialBlocked
 from shared.contracts.projects import ParticipationInvited
 from shared.identifiers import new_id
@@ -178,6 +178,7 @@ async def test_an_ended_session_can_do_nothing_and_another_goes_on(
 async def test_a_session_is_forgotten_once_none_of_its_tokens_could_be_good(
     ears: Ears, database: Database
 ) -> None:
+    [forget] = [timer for timer in WORKER.timers if timer.name == "forget-sessions"]
     old, recent = new_id(), new_id()
     await ears.hear(ended_session(old, OFFICIAL, "seoul"), ended_session(recent, OFFICIAL, "seoul"))
     async with database.sessions.begin() as session:
@@ -185,7 +186,7 @@ async def test_a_session_is_forgotten_once_none_of_its_tokens_could_be_good(
         found.good_until += timedelta(hours=1)
 
     async with database.sessions.begin() as session:
-        await forget_sessions(session, at(11))
+        await forget.run(session, at(11))
 
     async with database.sessions() as session:
         assert (await session.scalars(select(KnownSession.id))).all() == [recent]

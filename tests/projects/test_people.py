@@ -10,7 +10,7 @@ from httpx2 import Response
 from sqlalchemy import select
 
 from services.projects.model.known import KnownSession
-from services.projects.use_cases.forget_sessions import forget_sessions
+from services.projects.worker import WORKER
 from shared.actor import Actor
 from shared.contracts.event import Event
 from shared.contracts.members import (
@@ -245,6 +245,7 @@ async def test_rights_are_asked_for_in_the_statement_of_the_read(
 async def test_a_session_is_forgotten_once_none_of_its_tokens_could_be_good(
     database: Database, sessions: Sessions
 ) -> None:
+    [forget] = [timer for timer in WORKER.timers if timer.name == "forget-sessions"]
     old, recent = new_id(), new_id()
     await deliver(database, ended(old))
     await deliver(database, ended(recent))
@@ -253,7 +254,7 @@ async def test_a_session_is_forgotten_once_none_of_its_tokens_could_be_good(
         found.good_until += timedelta(hours=1)
 
     async with sessions.begin() as session:
-        more = await forget_sessions(session, NOON + timedelta(minutes=11))
+        more = await forget.run(session, NOON + timedelta(minutes=11))
 
     async with sessions() as session:
         left = (await session.scalars(select(KnownSession.id))).all()
