@@ -15,13 +15,18 @@ from sqlalchemy.pool import NullPool
 from shared.messaging.tables import MessagingBase
 
 
-def migrate(tables: MetaData) -> None:
-    """Entry of every service's `migrations/env.py`."""
+def migrate(tables: MetaData, *, has_messages: bool = True) -> None:
+    """Entry of every service's `migrations/env.py`.
+
+    Args:
+        tables: of the service.
+        has_messages: whether it sends or hears events, and so has the tables of messaging.
+    """
 
     def run(connection: Connection) -> None:
         context.configure(
             connection,
-            target_metadata=[tables, MessagingBase.metadata],
+            target_metadata=[tables, *([MessagingBase.metadata] if has_messages else [])],
             include_name=is_ours,
             compare_server_default=False,
         )

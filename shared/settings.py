@@ -11,7 +11,8 @@ Seconds = Annotated[float, Field(gt=0)]
 class Settings(BaseSettings):
     """Base of the settings of a service; variables are named `RENKEI_<NAME>`."""
 
-    model_config = SettingsConfigDict(env_prefix="RENKEI_", frozen=True)
+    # What is refused may be a secret with one letter missing, and errors stand in logs.
+    model_config = SettingsConfigDict(env_prefix="RENKEI_", frozen=True, hide_input_in_errors=True)
 
     database_url: SecretStr
     nats_url: SecretStr
