@@ -1,0 +1,1 @@
+"""What happens to sessions of browsers, one verb a file."""

@@ -1,0 +1,1 @@
+"""The portal, with an authorization server that tests can bend."""
