@@ -90,7 +90,7 @@ async def finish_login(
         return TurnedAway("member-left")
     if provider.status != "active" or provider.fingerprint != asked.fingerprint:
         return TurnedAway("provider-inactive")
-    identity_id = await _known_identity(session, provider.issuer, said.subject, now)
+    identity_id = await _known_identity(session, provider, said.subject, now)
     official = await official_with_identity(session, member.slug, identity_id)
     if official is None:
         official = await _invited(session, provider, said, identity_id, now)
@@ -127,10 +127,15 @@ async def finish_login(
     return CameIn(sign_in, cookie)
 
 
-async def _known_identity(session: AsyncSession, issuer: str, subject: str, now: datetime) -> UUID:
+async def _known_identity(
+    session: AsyncSession, provider: IdentityProvider, subject: str, now: datetime
+) -> UUID:
     """Note that somebody was here; in the same moment another member may do so."""
+    if provider.subject_claim != "sub":
+        # At some issuers this claim is free to choose: it must never equal somebody's `sub`.
+        subject = f"{provider.subject_claim}:{subject}"
     made = insert(Identity).values(
-        id=new_id(), issuer=issuer, subject=subject, first_seen_at=now, seen_at=now
+        id=new_id(), issuer=provider.issuer, subject=subject, first_seen_at=now, seen_at=now
     )
     noted = made.on_conflict_do_update(
         index_elements=["issuer", "subject"], set_={"seen_at": now}

@@ -59,6 +59,21 @@ async def test_afterwards_the_subject_counts_and_no_address(seoul: Seoul) -> Non
     assert first.cookie_hash != second.cookie_hash
 
 
+async def test_another_claim_that_equals_somebodys_subject_is_somebody_else(seoul: Seoul) -> None:
+    await seoul.invite()
+    await seoul.prove()
+    await log_in(seoul)
+    victim = seoul.provider.person["sub"]
+    seoul.provider.person |= {"sub": "enemy", "oid": victim, "email_verified": False}
+    await seoul.change(subject_claim="oid")
+
+    async with browser(seoul.network.app) as client:
+        response = await seoul.log_in(client)
+
+    assert "you have not been invited" in response.text
+    assert len(await seoul.sign_ins()) == 1
+
+
 async def test_an_address_is_somebody_elses_once_it_is_bound(seoul: Seoul) -> None:
     await seoul.invite()
     await seoul.prove()
