@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import func, select, update
 
 from services.members.http.oauth.authorize import AUTHORIZATION
-from services.members.http.oauth.pages import ENGLISH, JAPANESE
+from services.members.http.oauth.texts import SCOPE_TEXTS
 from services.members.model.client import Client
 from services.members.model.official import Official
 from services.members.model.scopes import IDENTITY_SCOPES, SCOPES
@@ -110,8 +110,8 @@ async def test_the_page_speaks_the_language_of_the_official(other: Desk, network
 
 
 def test_everything_that_can_be_asked_for_has_words() -> None:
-    for words in (ENGLISH, JAPANESE):
-        assert set(words.scopes) == {*IDENTITY_SCOPES, *SCOPES}
+    for words in SCOPE_TEXTS.values():
+        assert set(words) == {*IDENTITY_SCOPES, *SCOPES}
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import hashlib
 from base64 import b64encode
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -69,10 +70,32 @@ def page(
         has_languages: whether it can be asked for again, in another language.
         values: for the template.
     """
-    language = language_of(request)
-    text = TEMPLATES.get_template(f"{template}.html").render(
+    languages = _languages(request) if has_languages else []
+    return page_in(language_of(request), template, status=status, languages=languages, **values)
+
+
+def page_in(
+    language: Language,
+    template: str,
+    *,
+    status: int = 200,
+    languages: Sequence[tuple[str, str, str]] = (),
+    templates: Environment = TEMPLATES,
+    **values: Any,
+) -> HTMLResponse:
+    """Show a page in a language that was chosen.
+
+    Args:
+        language: of the page.
+        template: its file, without the ending.
+        status: of the answer.
+        languages: in which it can be asked for again: tag, name and address.
+        templates: where the file is.
+        values: for the template.
+    """
+    text = templates.get_template(f"{template}.html").render(
         language=language,
-        languages=_languages(request) if has_languages else [],
+        languages=languages,
         t=TEXTS[language],
         style=Markup(STYLE),  # noqa: S704 -- ours
         **values,

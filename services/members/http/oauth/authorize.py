@@ -329,8 +329,8 @@ def _refused(
         found = AuthorizationServer.answer(*error())
         return AuthorizationServer.with_issuer(found, issuing.issuer)
     detail = error.detail if isinstance(error, AuthorizationGone) else error.get_error_description()
-    language = request.headers.get("accept-language", "")
-    return refusal_page(detail or "", language=language)
+    accepted = request.headers.get("accept-language", "")
+    return refusal_page(detail or "", accept_language=accepted)
 
 
 def _ensure_shown(request: Request, asked: Asked, sign_in: SignIn | None, ticket: str) -> None:

@@ -135,5 +135,5 @@ async def _hint(request: Request, token: str) -> Hint | None:
 
 
 def _refused(request: Request, error: OAuth2Error) -> Response:
-    language = request.headers.get("accept-language", "")
-    return refusal_page(error.get_error_description() or "", language=language)
+    accepted = request.headers.get("accept-language", "")
+    return refusal_page(error.get_error_description() or "", accept_language=accepted)
