@@ -5,6 +5,7 @@ asks first.
 """
 
 from services.members.model import (
+    audit,
     authorization_request,
     client,
     email_domain,
@@ -20,6 +21,7 @@ from services.members.model import (
 )
 
 __all__ = [
+    "audit",
     "authorization_request",
     "client",
     "email_domain",
