@@ -13,9 +13,9 @@ from deploy.demo.providers.cities import (
     providers_of,
     read_providers,
 )
-from deploy.embedded import node
 from deploy.embedded.child import Program, Stage
 from deploy.embedded.layout import HOST, REPOSITORY, Ports, write_private
+from deploy.embedded.node import DEMO_PROVIDERS, node
 from deploy.embedded.probes import http_probe
 
 
@@ -45,7 +45,7 @@ class DemoProviders:
     @cached_property
     def _providers(self) -> list[Provider]:
         # A city keeps the kind that it was loaded with, also if Node has come meanwhile.
-        has_node = node.is_installed() and (
+        has_node = DEMO_PROVIDERS.is_installed() and (
             not self.file.exists() or any(each.kind == "node" for each in read_providers(self.file))
         )
         return providers_of(
@@ -84,13 +84,13 @@ class DemoProviders:
         port = self.ports.demo_node
         return Program(
             name="demo-providers-node",
-            command=(str(node.node()), "provider.mjs", str(port), str(self.file)),
+            command=(str(node()), "provider.mjs", str(port), str(self.file)),
             environment=_environment(self.file.parent),
             address=f"{HOST}:{port}",
             stage=Stage.WEB,
             ready=http_probe(port, "/readyz"),
             alive=http_probe(port, "/livez"),
-            directory=node.PLACE,
+            directory=DEMO_PROVIDERS.place,
         )
 
 

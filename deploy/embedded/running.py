@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from deploy.embedded import demonstration, node
+from deploy.embedded import demonstration
 from deploy.embedded.child import Program, StartFailed, run_to_end
 from deploy.embedded.console import Console, last_lines
 from deploy.embedded.layout import (
@@ -23,6 +23,7 @@ from deploy.embedded.layout import (
     is_free,
     reserved_base_port,
 )
+from deploy.embedded.node import DEMO_PROVIDERS
 from deploy.embedded.probes import http_status
 from deploy.embedded.processes import Options, Processes
 from deploy.embedded.supervisor import StopAsked, Supervisor, end_leftovers
@@ -63,7 +64,7 @@ def run(request: Request) -> int:
             state.create()
             with state.locked():
                 if request.options.demo:
-                    node.install(console, os.environ)
+                    DEMO_PROVIDERS.install(console, os.environ)
                 code = asyncio.run(_Run(request, state, Ports(base), console).run())
             if request.check and code == 1:
                 console.complain(f"Its files are kept in {state.root}.")

@@ -5,6 +5,7 @@ import hashlib
 import os
 import secrets
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -17,9 +18,9 @@ from joserfc.jwk import KeySet
 
 from deploy.demo.browser import Browser
 from deploy.demo.providers.cities import KINDS, Provider, read_providers
-from deploy.embedded import node
 from deploy.embedded.console import Console
 from deploy.embedded.layout import DEMO_LOGINS, HOST, Ports, reserved_base_port
+from deploy.embedded.node import DEMO_PROVIDERS, NodeProgram
 from deploy.embedded.providers import DemoProviders
 from tests.deploy.standin_platform import running
 
@@ -31,7 +32,7 @@ CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest())
 
 @pytest.fixture
 async def providers(tmp_path: Path) -> AsyncIterator[dict[str, Provider]]:
-    assert node.install(Console(quiet=True), os.environ)
+    assert DEMO_PROVIDERS.install(Console(quiet=True), os.environ)
     file = tmp_path / "providers.json"
     with reserved_base_port() as base:
         demo = DemoProviders(
@@ -90,16 +91,15 @@ async def test_the_file_of_the_providers_is_private(
 
 
 def test_what_npm_cannot_fetch_is_told_in_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(node, "PLACE", tmp_path)
-    monkeypatch.setattr(node, "STAMP", tmp_path / "installed")
+    program = replace(DEMO_PROVIDERS, place=tmp_path)
     nowhere = {
         "npm_config_registry": "http://127.0.0.1:9/",
         "npm_config_cache": str(tmp_path / "c"),
     }
 
-    installed = node.install(Console(), os.environ | nowhere)
+    installed = program.install(Console(), os.environ | nowhere)
 
     _, reason, *more = capsys.readouterr().out.splitlines()
     assert (installed, more) == (False, [])
@@ -116,10 +116,10 @@ def test_without_node_every_city_has_the_other_kind_for_good(
         "secrets": dict.fromkeys(DEMO_LOGINS, "for-tests-only"),
         "issuer": ISSUER,
     }
-    monkeypatch.setattr(node, "is_installed", lambda: False)
+    monkeypatch.setattr(NodeProgram, "is_installed", lambda _: False)
     first = DemoProviders(**demo).programs()  # type: ignore[arg-type]
 
-    monkeypatch.setattr(node, "is_installed", lambda: True)
+    monkeypatch.setattr(NodeProgram, "is_installed", lambda _: True)
     again = DemoProviders(**demo).programs()  # type: ignore[arg-type]
 
     assert [each.name for each in first] == ["demo-providers-mock"]
