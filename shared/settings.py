@@ -37,6 +37,9 @@ class Settings(BaseSettings):
     body_limit_bytes: Annotated[int, Field(ge=1)] = 1_000_000
     token_leeway_seconds: Annotated[float, Field(ge=0)] = 5
     jwks_lifetime_seconds: Seconds = 300
+    jwks_believed_seconds: Seconds = Field(
+        default=7200, description="How long known keys are good while they cannot be renewed."
+    )
     stop_seconds: Seconds = 10
 
     relay_poll_seconds: Seconds = 1

@@ -13,6 +13,7 @@ from fastapi import APIRouter, FastAPI, Request
 from httpx2 import AsyncClient
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
+from sqlalchemy.orm import DeclarativeBase
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -21,6 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from shared.database import connect, reading_sessions_of, sessions_of
 from shared.health import Health, health_router
 from shared.http.identity import AccessTokens, FetchKeys, JsonWebKeys
+from shared.http.kept_keys import KeptKeys
 from shared.http.problems import (
     MEDIA_TYPE,
     Problem,
@@ -57,6 +59,7 @@ def web_application(
     routers: Sequence[APIRouter],
     *,
     own_keys: FetchKeys | None = None,
+    known_keys: type[DeclarativeBase] | None = None,
 ) -> FastAPI:
     """Put a service's resources on the mechanisms that all services share.
 
@@ -67,6 +70,7 @@ def web_application(
         routers: of its resources.
         own_keys: how the authorization server itself reads its public keys; asking itself over HTTP
             would need a turn that the requests who wait for the keys may all have.
+        known_keys: where the others keep the keys that they have read; see `KeptKeys`.
     """
 
     @asynccontextmanager
@@ -78,26 +82,36 @@ def web_application(
                 return (await http.get(settings.jwks_url)).raise_for_status().json()
 
             app.state.engine = engine
-            app.state.sessions = sessions_of(engine)
+            app.state.sessions = sessions = sessions_of(engine)
             app.state.reading_sessions = reading_sessions_of(engine)
+            keys = JsonWebKeys(
+                own_keys or fetch_keys,
+                lifetime_seconds=settings.jwks_lifetime_seconds,
+                kept=None
+                if known_keys is None
+                else KeptKeys(sessions, known_keys, settings.jwks_url),
+                believed_seconds=settings.jwks_believed_seconds,
+            )
             app.state.access_tokens = AccessTokens(
-                JsonWebKeys(
-                    own_keys or fetch_keys, lifetime_seconds=settings.jwks_lifetime_seconds
-                ),
+                keys,
                 issuer=settings.issuer,
                 audience=audience_of(settings),
                 leeway_seconds=settings.token_leeway_seconds,
             )
             app.state.health.needs_database(engine)
-            waking = asyncio.create_task(wake_relay(service, settings, app.state.health))
+            running = [
+                asyncio.create_task(wake_relay(service, settings, app.state.health)),
+                asyncio.create_task(keys.keep_fresh()),
+            ]
             gc.collect()
             gc.freeze()  # what is loaded now stays: no collection needs to look at it again
             gc.set_threshold(50_000, 20, 50)
             try:
                 yield
             finally:
-                waking.cancel()
-                await asyncio.gather(waking, return_exceptions=True)
+                for task in running:
+                    task.cancel()
+                await asyncio.gather(*running, return_exceptions=True)
                 await engine.dispose()
 
     app = FastAPI(

@@ -6,11 +6,12 @@ another one can take its place.
 
 import asyncio
 import hashlib
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NoReturn
 from uuid import UUID
 
 import structlog
@@ -23,6 +24,7 @@ from joserfc.jws import JWSRegistry
 
 from shared.actor import Actor
 from shared.http.dpop import GOOD_SECONDS, Proof, WrongProof, read_proof
+from shared.http.kept_keys import KeptKeys
 from shared.refusals import Unauthenticated, Unavailable
 
 log = structlog.get_logger(__name__)
@@ -50,24 +52,44 @@ class JsonWebKeys:
 
     Known keys outlive an outage of the server, and are renewed behind the back of those who use
     them; an unknown key id leads to one fetch in `COOL_DOWN_SECONDS`, however many tokens carry
-    one.
+    one. A process that starts during an outage takes the keys that the service has kept. Keys that
+    nobody has confirmed for too long are believed no longer: they may have been withdrawn.
+
+    Args:
+        fetch: reads the key set where it is published.
+        lifetime_seconds: after this time keys are renewed.
+        kept: where the service keeps them, if it does.
+        believed_seconds: after this time they are good no longer without having been renewed.
     """
 
-    def __init__(self, fetch: FetchKeys, *, lifetime_seconds: float) -> None:
+    def __init__(
+        self,
+        fetch: FetchKeys,
+        *,
+        lifetime_seconds: float,
+        kept: KeptKeys | None = None,
+        believed_seconds: float = math.inf,
+    ) -> None:
         self._fetch = fetch
         self._lifetime = lifetime_seconds
-        self._keys: dict[str, Any] = {}
-        self._fetched_at = self._tried_at = -1e9
+        self._kept = kept
+        self._believed = believed_seconds
+        self._keys: dict[str, ECKey] = {}
+        self._fetched_at = self._tried_at = -math.inf
+        self._is_away = False
         self._task: asyncio.Task[None] | None = None
+        self._keeping: asyncio.Task[None] | None = None
 
     async def key(self, key_id: str) -> Any:
         """Find the public key with this id.
 
         Raises:
             Unauthenticated: the authorization server has no such key.
-            KeysAway: it cannot be asked, and we have never known a key.
+            KeysAway: it cannot be asked, and this key is not among those that are believed.
         """
         now = time.monotonic()
+        if now - self._fetched_at > self._believed:
+            self._keys = {}
         pause = COOL_DOWN_SECONDS if self._keys else FIRST_COOL_DOWN_SECONDS
         rested = now - self._tried_at > pause
         if key_id in self._keys:
@@ -78,9 +100,17 @@ class JsonWebKeys:
         try:
             return self._keys[key_id]
         except KeyError:
-            if not self._keys:
-                raise KeysAway("No key is known yet.") from None
+            if self._is_away or not self._keys:
+                raise KeysAway("The key of this access token is not known yet.") from None
             raise Unauthenticated("The access token is signed with an unknown key.") from None
+
+    async def keep_fresh(self) -> NoReturn:
+        """Renew the keys in time although nobody asks, so that an outage finds them fresh."""
+        while True:
+            # Not at once: where everything starts together, the server is not there yet.
+            await asyncio.sleep(min(self._lifetime, COOL_DOWN_SECONDS))
+            if time.monotonic() - self._fetched_at > self._lifetime - COOL_DOWN_SECONDS:
+                await asyncio.shield(self._refresh())
 
     def _is_fetching(self) -> bool:
         return self._task is not None and not self._task.done()
@@ -94,14 +124,51 @@ class JsonWebKeys:
 
     async def _load(self) -> None:
         try:
-            document = await self._fetch()
-            found = dict(filter(None, map(_usable_key, document["keys"][:KEYS_LIMIT])))
+            found = _usable_keys(await self._fetch())
         except Exception as error:
             log.warning("keys.not_fetched", error=repr(error)[:300])
+            self._is_away = True
+            if not self._keys:
+                await self._recall()
             return
-        if found:
-            self._keys = found
-            self._fetched_at = time.monotonic()
+        self._is_away = False
+        self._keys, self._fetched_at = found, time.monotonic()
+        if self._kept is not None and (self._keeping is None or self._keeping.done()):
+            # Nobody waits for that; and who is away then finds what was kept before.
+            self._keeping = asyncio.create_task(self._keep(self._kept, found))
+
+    async def _keep(self, kept: KeptKeys, keys: dict[str, ECKey]) -> None:
+        try:
+            await kept.keep({"keys": [dict(key.as_dict(private=False)) for key in keys.values()]})
+        except Exception as error:
+            log.warning("keys.not_kept", error=repr(error)[:300])
+
+    async def _recall(self) -> None:
+        """Take what the service read before it started, if that is not too long ago."""
+        if self._kept is None:
+            return
+        try:
+            last = await self._kept.last()
+            if last is None:
+                return
+            document, age = last
+            if abs(age) <= self._believed:  # one from the future would be believed for too long
+                self._keys, self._fetched_at = _usable_keys(document), time.monotonic() - abs(age)
+                log.info("keys.recalled", seconds=round(age))
+        except Exception as error:
+            log.warning("keys.not_recalled", error=repr(error)[:300])
+
+
+def _usable_keys(document: Any) -> dict[str, ECKey]:
+    """Read a key set.
+
+    Raises:
+        ValueError: there is nothing in it that an access token could be checked with.
+    """
+    found = dict(filter(None, map(_usable_key, document["keys"][:KEYS_LIMIT])))
+    if not found:
+        raise ValueError("no usable key")
+    return found
 
 
 def _usable_key(document: Any) -> tuple[str, ECKey] | None:

@@ -1,6 +1,7 @@
 """A database with the messaging tables and things, and a name of its own at the broker."""
 
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from uuid import uuid4
 
@@ -94,3 +95,16 @@ async def own_nats(tmp_path: Path) -> AsyncIterator[OwnNats]:
             yield OwnNats(SecretStr(nats.url("operator")), child)
         finally:
             await child.stop()
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Let the clock that measures pauses go on, for who reads keys."""
+    passed, real = 0.0, time.monotonic
+
+    def go_on(seconds: float) -> None:
+        nonlocal passed
+        passed += seconds
+
+    monkeypatch.setattr("shared.http.identity.time.monotonic", lambda: real() + passed)
+    return go_on

@@ -298,19 +298,6 @@ def tokens(issuer: Callable[[], Any] | None = None) -> AccessTokens:
     return AccessTokens(keys, issuer=ISSUER, audience=f"{ISSUER}/api/v1", leeway_seconds=5)
 
 
-@pytest.fixture
-def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """Let the clock that measures pauses go on."""
-    passed, real = 0.0, time.monotonic
-
-    def go_on(seconds: float) -> None:
-        nonlocal passed
-        passed += seconds
-
-    monkeypatch.setattr("shared.http.identity.time.monotonic", lambda: real() + passed)
-    return go_on
-
-
 async def test_all_who_wait_share_one_fetch() -> None:
     issuer = Issuer(KEY)
     issuer.answers.clear()

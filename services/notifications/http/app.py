@@ -3,6 +3,7 @@
 from fastapi import FastAPI
 
 from services.notifications.http import inbox, webhook_deliveries, webhook_endpoints
+from services.notifications.model.known import KnownKeys
 from services.notifications.settings import NotificationsSettings
 from shared.http.application import web_application
 
@@ -13,4 +14,5 @@ def create_app(settings: NotificationsSettings) -> FastAPI:
         "Notifications",
         settings,
         [inbox.router, webhook_endpoints.router, webhook_deliveries.router],
+        known_keys=KnownKeys,
     )

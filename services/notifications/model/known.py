@@ -1,6 +1,7 @@
 """What this service has heard of the members and projects services: copies, never changed here."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.orm import Mapped, mapped_column
@@ -105,3 +106,13 @@ class KnownParticipation(Base, kw_only=True):
     member: Mapped[str]
     role: Mapped[str]
     status: Mapped[str]
+
+
+class KnownKeys(Base, kw_only=True):
+    """The public keys that access tokens are checked with, as they were read last."""
+
+    __tablename__ = "known_keys"
+
+    address: Mapped[str] = mapped_column(primary_key=True)
+    document: Mapped[dict[str, Any]]
+    read_at: Mapped[datetime]

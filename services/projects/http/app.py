@@ -4,6 +4,7 @@ from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.projects.http import contributions, milestones, participations, projects
+from services.projects.model.known import KnownKeys
 from services.projects.queries.standings import standing_outside
 from shared.actor import Actor
 from shared.http.application import web_application
@@ -21,6 +22,7 @@ def create_app(settings: Settings) -> FastAPI:
         "Projects",
         settings,
         [projects.router, participations.router, milestones.router, contributions.router],
+        known_keys=KnownKeys,
     )
     app.state.before_replay = ensure_may_act
     return app

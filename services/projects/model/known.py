@@ -1,6 +1,7 @@
 """What this service knows of the members service: copies that follow its facts."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Index
@@ -58,3 +59,13 @@ class KnownSession(Base, kw_only=True):
     version: Mapped[int]
     ended_at: Mapped[datetime]
     good_until: Mapped[datetime] = mapped_column(index=True)
+
+
+class KnownKeys(Base, kw_only=True):
+    """The public keys that access tokens are checked with, as they were read last."""
+
+    __tablename__ = "known_keys"
+
+    address: Mapped[str] = mapped_column(primary_key=True)
+    document: Mapped[dict[str, Any]]
+    read_at: Mapped[datetime]
