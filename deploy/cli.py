@@ -113,7 +113,7 @@ def rotate_keys(
     """Replace the keys that tokens are signed with; the tokens that are out stay good.
 
     The new keys are published at once and sign some minutes later. With --now they sign as soon as
-    the processes of the members service have read them: for keys that others may have seen.
+    the processes of the members service publish them: for keys that others may have seen.
     """
     from deploy.operations.keys import rotate
 

@@ -72,6 +72,7 @@ def rotation_times(settings: MembersSettings) -> RotationTimes:
     known = settings.signing_keys_seconds + settings.token_leeway_seconds + MARGIN_SECONDS
     return RotationTimes(
         before=timedelta(seconds=settings.jwks_lifetime_seconds + known),
+        before_at_once=timedelta(seconds=known),
         after={
             "ES256": timedelta(seconds=settings.access_token_seconds + known),
             # An id_token is shown again when the person leaves.

@@ -29,7 +29,9 @@ from tests.web import ISSUER, MASTER_KEYS, environment, on
 
 SEALS = Seals.read(MASTER_KEYS)
 TIMES = RotationTimes(
-    before=timedelta(minutes=7), after={"ES256": timedelta(minutes=8), "RS256": timedelta(hours=11)}
+    before=timedelta(minutes=7),
+    before_at_once=timedelta(minutes=2),
+    after={"ES256": timedelta(minutes=8), "RS256": timedelta(hours=11)},
 )
 
 
@@ -41,7 +43,7 @@ class Issuer:
         self.app: FastAPI = on(create_app(settings), database)
         self.database = database
         self.credentials = (opened.client_id, opened.client_secret)
-        self.began = utc_now()
+        self.began = utc_now() - timedelta(days=1)
 
     def http(self) -> AsyncClient:
         return AsyncClient(transport=ASGITransport(self.app), base_url=ISSUER)
@@ -58,9 +60,15 @@ class Issuer:
         async with self.http() as http:
             return (await http.get("/oauth/jwks")).json()
 
-    async def rotate(self, *, at_once: bool = False) -> None:
+    async def rotate(
+        self, *, at_once: timedelta | None = None, minutes_ago: float | None = None
+    ) -> None:
+        """Begin a rotation a day ago, if it is not said when."""
+        now = self.began
+        if minutes_ago is not None:
+            now = utc_now() - timedelta(minutes=minutes_ago)
         async with self.database.sessions.begin() as session:
-            await rotate_signing_keys(session, seals=SEALS, at_once=at_once, now=self.began)
+            await rotate_signing_keys(session, seals=SEALS, at_once=at_once, now=now)
 
     async def after(self, **passed: float) -> None:
         """Let time take the steps that are due then."""
@@ -76,9 +84,9 @@ class Issuer:
 
 @pytest.fixture
 async def issuer(database: Database, opened: OpenedNetwork) -> Issuer:
-    """With keys that have signed for an hour."""
+    """With keys that have signed for an hour when a rotation begins, a day ago."""
     async with database.sessions.begin() as session:
-        await read_signing_keys(session, seals=SEALS, now=utc_now() - timedelta(hours=1))
+        await read_signing_keys(session, seals=SEALS, now=utc_now() - timedelta(hours=25))
     return Issuer(database, opened)
 
 
@@ -157,28 +165,54 @@ async def test_a_worker_that_was_away_retires_no_key_too_early(issuer: Issuer) -
     assert await issuer.statuses("ES256") == ["active"]
 
 
-async def test_at_once_the_new_key_signs_and_the_former_is_still_known(issuer: Issuer) -> None:
+async def test_at_once_the_new_key_signs_as_soon_as_everybody_can_ask_for_it(
+    issuer: Issuer,
+) -> None:
     former = await issuer.token()
 
-    await issuer.rotate(at_once=True)
+    await issuer.rotate(at_once=TIMES.before_at_once, minutes_ago=1.9)
+    service = await service_that_knows(issuer)
+    before_its_time = await issuer.token()
+
+    assert key_of(before_its_time) == key_of(former)
+    published = [key["kid"] for key in (await issuer.keys())["keys"]]
+    assert len(published) == 4
+    assert (await service.actor(former)).member == "tokyo"
+
+
+async def test_at_once_the_former_key_is_still_known(issuer: Issuer) -> None:
+    former = await issuer.token()
+    await issuer.rotate(at_once=TIMES.before_at_once, minutes_ago=2.1)
 
     latter = await issuer.token()
-    keys = KeySet.import_key_set(await issuer.keys())
+
+    service = await service_that_knows(issuer)
     assert key_of(latter) != key_of(former)
     for token in (former, latter):
-        jwt.decode(token, keys, ["ES256"])
+        assert (await service.actor(token)).member == "tokyo"
+
+
+async def test_a_key_that_signs_at_once_lets_the_former_go_in_time(issuer: Issuer) -> None:
+    await issuer.rotate(at_once=TIMES.before_at_once)
+
+    await issuer.after(minutes=9.9)
+    almost = await issuer.statuses("ES256")
+    await issuer.after(minutes=10)
+
+    assert almost == ["active", "active"]
+    assert await issuer.statuses("ES256") == ["active"]
 
 
 async def test_a_rotation_under_way_is_not_begun_again_but_can_be_hastened(
     issuer: Issuer,
 ) -> None:
     former = await issuer.token()
-    await issuer.rotate()
+    await issuer.rotate(minutes_ago=3)
 
     with pytest.raises(RotationUnderWay):
         await issuer.rotate()
     before = await issuer.statuses("ES256")
-    await issuer.rotate(at_once=True)
+    await issuer.rotate(at_once=TIMES.before_at_once, minutes_ago=2.1)
 
     assert before == ["next", "active"]
     assert await issuer.statuses("ES256") == ["active", "active"]
@@ -187,7 +221,7 @@ async def test_a_rotation_under_way_is_not_begun_again_but_can_be_hastened(
 
 async def test_where_nothing_has_signed_yet_the_first_key_signs(database: Database) -> None:
     async with database.sessions.begin() as session:
-        made = await rotate_signing_keys(session, seals=SEALS, at_once=False, now=utc_now())
+        made = await rotate_signing_keys(session, seals=SEALS, at_once=None, now=utc_now())
 
     assert [key.status for key in made] == ["active", "active"]
 
@@ -205,5 +239,6 @@ def test_keys_are_published_for_longer_than_anybody_relies_on_what_they_have_rea
     times = rotation_times(MembersSettings(**environment()))
 
     assert times.before == timedelta(seconds=300 + 60 + 5 + 60)
+    assert times.before_at_once == timedelta(seconds=60 + 5 + 60)
     assert times.after["ES256"] == timedelta(seconds=300 + 60 + 5 + 60)
     assert times.after["RS256"] == timedelta(seconds=36_000 + 60 + 5 + 60)

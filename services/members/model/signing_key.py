@@ -26,11 +26,14 @@ class RotationTimes:
     """How long a key is published before it signs, and after the last that it may have signed.
 
     Attributes:
-        before: until every service has read the new key.
+        before: until every service has read the new key, though it asks for it only now and then.
+        before_at_once: until every process that publishes keys has read it, so that a service which
+            meets it can ask for it.
         after: by algorithm, until everything that the former key signed has expired.
     """
 
     before: timedelta
+    before_at_once: timedelta
     after: Mapping[SigningKeyAlgorithm, timedelta]
 
 
@@ -55,15 +58,15 @@ class SigningKey(Base, kw_only=True):
     status: Mapped[SigningKeyStatus] = mapped_column(Text)
     created_at: Mapped[datetime]
     activated_at: Mapped[datetime | None] = mapped_column(default=None)
-    """When it began to sign, unless it did so from the beginning."""
+    """When it begins to sign, unless it did so from the beginning."""
 
     @property
     def signs_since(self) -> datetime:
-        """When it began to sign; of no meaning for a key that is still to do so."""
+        """When it begins to sign; of no meaning for a key that has not been told."""
         return self.activated_at or self.created_at
 
     def activate(self, *, at: datetime) -> None:
-        """Let it sign from now on. Those that signed before are still published."""
+        """Let it sign from then on. Those that signed before are still published."""
         self.status, self.activated_at = "active", at
 
     def retire(self) -> None:

@@ -46,7 +46,7 @@ async def read_signing_keys(session: AsyncSession, *, seals: Seals, now: datetim
     session.add_all(made)
     rows = [*made, *rows]
     keys = {row.id: _opened(row, seals) for row in rows}
-    signing, identity = (keys[_active(rows, algorithm)[0].id] for algorithm in ALGORITHMS)
+    signing, identity = (keys[_signer(rows, algorithm, now).id] for algorithm in ALGORITHMS)
     if not isinstance(signing, ECKey) or not isinstance(identity, RSAKey):
         raise TypeError("a signing key is not of the kind that its row says")
     return SigningKeys(signing, identity, tuple(keys.values()))
@@ -72,6 +72,14 @@ def new_signing_key(
 def _missing(rows: Sequence[SigningKey]) -> list[SigningKeyAlgorithm]:
     """Algorithms that no key signs with."""
     return [algorithm for algorithm in ALGORITHMS if not _active(rows, algorithm)]
+
+
+def _signer(
+    rows: Sequence[SigningKey], algorithm: SigningKeyAlgorithm, now: datetime
+) -> SigningKey:
+    """The newest key whose time has come; one that is the only one need not wait."""
+    active = _active(rows, algorithm)
+    return next((row for row in active if row.signs_since <= now), active[-1])
 
 
 def _active(rows: Sequence[SigningKey], algorithm: SigningKeyAlgorithm) -> list[SigningKey]:

@@ -1,7 +1,7 @@
 """Use case: the operator replaces the keys that tokens are signed with."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -12,7 +12,7 @@ from shared.sealing import Seals
 
 
 async def rotate_signing_keys(
-    session: AsyncSession, *, seals: Seals, at_once: bool, now: datetime
+    session: AsyncSession, *, seals: Seals, at_once: timedelta | None, now: datetime
 ) -> Sequence[SigningKey]:
     """Make a key for each algorithm, which is published now and signs once all services know it.
 
@@ -21,8 +21,9 @@ async def rotate_signing_keys(
     Args:
         session: of the database.
         seals: what keys are sealed with.
-        at_once: sign with the new keys as soon as they have been read, also with those that a
-            rotation under way has brought. Whoever has not read them yet must fetch them first.
+        at_once: sign with the new keys after this time already, also with those that a rotation
+            under way has brought: `RotationTimes.before_at_once`. Whoever has not read them by then
+            must fetch them first.
         now: when.
 
     Returns:
@@ -34,7 +35,7 @@ async def rotate_signing_keys(
     await wait_for_turn(session)
     rows = await keys_in_use(session)
     coming = [row for row in rows if row.status == "next"]
-    if coming and not at_once:
+    if coming and at_once is None:
         raise RotationUnderWay(f"It began at {coming[0].created_at.isoformat()}.")
     if not coming:
         signing = {row.algorithm for row in rows}
@@ -45,6 +46,6 @@ async def rotate_signing_keys(
             coming.append(key)
         session.add_all(coming)
     for key in coming:
-        if at_once and key.status == "next":
-            key.activate(at=now)
+        if at_once is not None and key.status == "next":
+            key.activate(at=now + at_once)
     return coming
