@@ -15,6 +15,7 @@ from deploy.demo.api import CityApi, connection
 from deploy.demo.story import PLACE, Story
 from deploy.embedded.layout import REPOSITORY
 from deploy.embedded.platform import Platform
+from tests.journeys.conftest import Demo
 
 pytestmark = pytest.mark.journey
 
@@ -100,12 +101,13 @@ def facts_of_the_projects() -> Counter[str]:
     return facts
 
 
-async def test_the_demo_keeps_what_it_promises(tmp_path: Path) -> None:
-    async with Platform(tmp_path, demo=True) as platform:
-        printed = await run(platform, "deploy.demo.check", "--demo", str(platform.state.demo))
+async def test_the_demo_keeps_what_it_promises(demo: Demo) -> None:
+    facts = demo.platform.state.demo
 
-        assert " 0 broken" in printed
-        assert platform.state.demo.stat().st_mode & 0o777 == 0o600
+    printed = await run(demo.platform, "deploy.demo.check", "--demo", str(facts))
+
+    assert " 0 broken" in printed
+    assert facts.stat().st_mode & 0o777 == 0o600
 
 
 async def test_an_interrupted_load_goes_on_without_doubling(tmp_path: Path) -> None:
