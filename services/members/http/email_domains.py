@@ -152,9 +152,10 @@ async def delete_email_domain(
     session: Transaction,
     speaker: CurrentSpeaker,
     expected: ExpectedVersion,
+    now: Now,
 ) -> None:
     """Give a mail domain up. Nobody is bound by an address of it any more."""
-    await give_up_email_domain(session, slug, domain, expected=expected, speaker=speaker)
+    await give_up_email_domain(session, slug, domain, expected=expected, speaker=speaker, now=now)
 
 
 proving = APIRouter(

@@ -124,6 +124,12 @@ async def host_for_change(session: AsyncSession) -> Member:
     return host
 
 
+async def host_of(session: AsyncSession) -> str | None:
+    """Name the member that runs the network; nobody before it has been opened."""
+    found: str | None = await session.scalar(select(Member.slug).where(Member.is_host))
+    return found
+
+
 async def is_open(session: AsyncSession) -> bool:
     """Tell whether the network has a host."""
     return bool(await session.scalar(select(exists().where(Member.is_host))))

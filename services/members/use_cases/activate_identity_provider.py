@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.members.model.identity_provider import IdentityProvider
 from services.members.model.speaker import Speaker
 from services.members.use_cases.governed_provider import governed_provider
+from services.members.use_cases.record import record
 
 
 async def activate_identity_provider(
@@ -35,4 +36,12 @@ async def activate_identity_provider(
         session, slug, provider_id, expected=expected, speaker=speaker
     )
     provider.activate(at=now)
+    await record(
+        session,
+        member=slug,
+        action="identity_provider.activated",
+        subject=f"identity_provider:{provider.id}",
+        actor=speaker.actor,
+        at=now,
+    )
     return provider

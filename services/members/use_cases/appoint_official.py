@@ -8,6 +8,7 @@ from services.members.model.official import Official
 from services.members.model.speaker import Speaker
 from services.members.queries.members import member_for_change, speaker_of
 from services.members.use_cases.fields import OfficialFields
+from services.members.use_cases.record import record
 from shared.contracts.members import OfficialAppointed
 from shared.messaging.outbox import announce
 
@@ -41,5 +42,14 @@ async def appoint_official(
     announce(
         session,
         OfficialAppointed.about(official.state(), by=speaker.actor, at=now, audience=(slug,)),
+    )
+    await record(
+        session,
+        member=slug,
+        action="official.appointed",
+        subject=f"official:{official.id}",
+        actor=speaker.actor,
+        at=now,
+        details={"roles": official.roles},
     )
     return official

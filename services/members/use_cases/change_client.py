@@ -9,6 +9,7 @@ from services.members.model.client import Client, ensure_sees_clients_of
 from services.members.model.speaker import Speaker
 from services.members.queries.clients import client_of
 from services.members.queries.members import member_for_change, speaker_of
+from services.members.use_cases.record import different, record
 from shared.contracts.members import ClientChanged
 from shared.http.preconditions import ensure_version
 from shared.messaging.outbox import announce
@@ -55,5 +56,14 @@ async def change_client(
             ClientChanged.about(
                 client.state(), before=before, by=speaker.actor, at=now, audience=(slug,)
             ),
+        )
+        await record(
+            session,
+            member=slug,
+            action="client.changed",
+            subject=f"client:{client.id}",
+            actor=speaker.actor,
+            at=now,
+            details={"fields": different(before, client.state()), "scopes": client.scopes},
         )
     return client

@@ -14,6 +14,7 @@ from services.members.model.identity_provider import (
 )
 from services.members.model.speaker import Speaker
 from services.members.use_cases.governed_provider import governed_provider
+from services.members.use_cases.record import different, record
 from shared.sealing import Seals
 
 
@@ -57,7 +58,9 @@ async def change_identity_provider(
     provider = await governed_provider(
         session, slug, provider_id, expected=expected, speaker=speaker
     )
+    before = provider.state()
     fields = dict(fields)
+    secret = ["secret"] if "secret" in fields else []
     if "issuer" in fields:
         ensure_issuer(fields["issuer"], allow_private=allow_private)
     if "secret" in fields:
@@ -65,7 +68,17 @@ async def change_identity_provider(
         fields["sealed_secret"] = seals.seal(fields.pop("secret").encode(), place=place)
     try:
         async with session.begin_nested():
-            provider.change(fields, at=now)
+            is_changed = provider.change(fields, at=now)
     except IntegrityError as error:
         raise ProviderExists("Change that one, or retire it.") from error
+    if is_changed:
+        await record(
+            session,
+            member=slug,
+            action="identity_provider.changed",
+            subject=f"identity_provider:{provider.id}",
+            actor=speaker.actor,
+            at=now,
+            details={"fields": [*different(before, provider.state()), *secret]},
+        )
     return provider

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.members.model.member import Member
 from services.members.model.speaker import Speaker
 from services.members.queries.members import member_for_change, speaker_of
+from services.members.use_cases.record import different, record
 from shared.contracts.event import EVERYONE
 from shared.contracts.members import MemberChanged
 from shared.http.preconditions import ensure_version
@@ -45,5 +46,14 @@ async def change_member(
             MemberChanged.about(
                 member.state(), before=before, by=speaker.actor, at=now, audience=EVERYONE
             ),
+        )
+        await record(
+            session,
+            member=slug,
+            action="member.changed",
+            subject=f"member:{slug}",
+            actor=speaker.actor,
+            at=now,
+            details={"fields": different(before, member.state())},
         )
     return member

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.members.model.member import Member
 from services.members.model.speaker import Speaker
 from services.members.queries.members import member_for_change, speaker_of
+from services.members.use_cases.record import record
 from shared.contracts.event import EVERYONE
 from shared.contracts.members import (
     MemberActivated,
@@ -80,5 +81,14 @@ async def change_membership(
     announce(
         session,
         event.about(member.state(), before=before, by=speaker.actor, at=now, audience=EVERYONE),
+    )
+    await record(
+        session,
+        member=slug,
+        action=f"member.{event.happened}",
+        subject=f"member:{slug}",
+        actor=speaker.actor,
+        at=now,
+        details={"effective_on": member.status_since.isoformat()},
     )
     return member

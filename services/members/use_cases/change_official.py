@@ -11,6 +11,7 @@ from services.members.model.speaker import Speaker
 from services.members.queries.members import member_for_change, speaker_of
 from services.members.queries.officials import administrators_of, official_of
 from services.members.use_cases.end_presence import end_presence
+from services.members.use_cases.record_change_of_official import record_change
 from shared.contracts.members import (
     OfficialBlocked,
     OfficialChanged,
@@ -57,13 +58,13 @@ async def change_official(
     ensure_version(expected, before)
     administrators = await administrators_of(session, slug)
     if official.change(fields, administrators=administrators, at=now):
-        event = _what_happened(before, official.state())
+        after = official.state()
+        event = _what_happened(before, after)
         announce(
             session,
-            event.about(
-                official.state(), before=before, by=speaker.actor, at=now, audience=(slug,)
-            ),
+            event.about(after, before=before, by=speaker.actor, at=now, audience=(slug,)),
         )
+        await record_change(session, before, after, by=speaker.actor, now=now)
         if event is OfficialBlocked:
             await end_presence(
                 session, official.id, because="official blocked", by=speaker.actor, now=now

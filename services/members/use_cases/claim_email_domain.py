@@ -15,6 +15,7 @@ from services.members.model.email_domain import (
 from services.members.model.speaker import Speaker
 from services.members.queries.email_domains import domains_of
 from services.members.queries.members import member_for_change
+from services.members.use_cases.record import record
 
 
 async def claim_email_domain(
@@ -40,4 +41,12 @@ async def claim_email_domain(
         raise TooManyEmailDomains(f"There are {DOMAINS_MAX}; give one up first.")
     made = EmailDomain(domain=domain, member=slug, challenge=new_challenge(), created_at=now)
     session.add(made)
+    await record(
+        session,
+        member=slug,
+        action="email_domain.claimed",
+        subject=f"email_domain:{domain}",
+        actor=speaker.actor,
+        at=now,
+    )
     return made

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.members.queries.officials import sign_ins_of
 from services.members.use_cases.end_sessions import end_sessions_of
+from services.members.use_cases.end_sign_in import end_sign_in
 from shared.actor import Actor
 
 
@@ -18,5 +19,6 @@ async def end_presence(
     What has ended stays so when the official may act again.
     """
     for sign_in in await sign_ins_of(session, official_id):
-        sign_in.end(because=because, at=now)
+        await end_sign_in(session, sign_in, because=because, by=by, now=now)
+    # And what was opened from browsers whose sessions have ended by themselves.
     await end_sessions_of(session, official_id=official_id, because=because, by=by, now=now)

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
 from services.members.queries.token_families import families_for_change
+from services.members.use_cases.record import record_at_once
 from shared.actor import Actor
 from shared.contracts.members import SessionEnded
 from shared.messaging.outbox import announce
@@ -82,4 +83,14 @@ def end_sessions_at_once(
     for family in families:
         state = family.end(because=because, at=now)
         announce(session, SessionEnded.about(state, by=by, at=now, audience=(family.member,)))
+        record_at_once(
+            session,
+            member=family.member,
+            action="session.ended",
+            subject=f"session:{family.id}",
+            actor=by,
+            at=now,
+            reason=because.replace(" ", "-"),
+            details={"official": str(family.official_id), "client": family.client_id},
+        )
     return len(families)

@@ -10,12 +10,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.members.model.erasure import Erasure
 from services.members.model.identity import Identity
 from services.members.model.official import Official
+from services.members.model.scim import ScimGroupMember, ScimUser
 from services.members.model.speaker import Speaker
 from services.members.model.token_family import Consent
 from services.members.queries.erasures import all_sign_ins_of, is_linked
 from services.members.queries.members import member_for_change, speaker_of
 from services.members.queries.officials import administrators_of, official_of
 from services.members.use_cases.end_presence import end_presence
+from services.members.use_cases.record import record
 from shared.contracts.members import OfficialErased
 from shared.http.preconditions import ensure_version
 from shared.messaging.erasing import forget_waiting
@@ -64,6 +66,14 @@ async def erase_official(
     announce(
         session, OfficialErased.about(official.state(), by=speaker.actor, at=now, audience=(slug,))
     )
+    await record(
+        session,
+        member=slug,
+        action="official.erased",
+        subject=f"official:{official_id}",
+        actor=speaker.actor,
+        at=now,
+    )
     return official
 
 
@@ -74,7 +84,8 @@ async def _forget_person(
     await session.flush()
     for sign_in in await all_sign_ins_of(session, official.id):
         sign_in.upstream_sid, sign_in.upstream_subject, sign_in.sealed_id_token = None, "", ""
-    await session.execute(delete(Consent).where(Consent.official_id == official.id))
+    for told in (Consent, ScimGroupMember, ScimUser):
+        await session.execute(delete(told).where(told.official_id == official.id))
     if identity_id is not None and not await is_linked(session, identity_id):
         await session.execute(delete(Identity).where(Identity.id == identity_id))
     # The same request, sent again, must not appoint them again: the answer stays, without them.

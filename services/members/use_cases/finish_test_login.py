@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.members.model.identity_provider import IdentityProvider
 from services.members.queries.identity_providers import provider_of
 from services.members.queries.members import member_for_change
+from services.members.use_cases.record import record
 
 
 async def finish_test_login(
@@ -25,4 +26,12 @@ async def finish_test_login(
     if provider.fingerprint != tested.fingerprint:
         return False
     provider.note_test(tested.fingerprint, at=now)
+    await record(
+        session,
+        member=provider.member,
+        action="identity_provider.tested",
+        subject=f"identity_provider:{provider.id}",
+        actor=None,
+        at=now,
+    )
     return True

@@ -1,16 +1,25 @@
 """Use case: a member gives a mail domain up."""
 
+from datetime import datetime
+
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.members.model.email_domain import ensure_sees_domains_of
 from services.members.model.speaker import Speaker
 from services.members.queries.email_domains import domain_of
 from services.members.queries.members import member_for_change
+from services.members.use_cases.record import record
 from shared.http.preconditions import ensure_version
 
 
 async def give_up_email_domain(
-    session: AsyncSession, slug: str, domain: str, *, expected: int | None, speaker: Speaker
+    session: AsyncSession,
+    slug: str,
+    domain: str,
+    *,
+    expected: int | None,
+    speaker: Speaker,
+    now: datetime,
 ) -> None:
     """Forget that a domain is a member's own; who has come in by it stays who they are.
 
@@ -27,3 +36,11 @@ async def give_up_email_domain(
     member.ensure_governed_by(speaker)
     ensure_version(expected, claimed.state())
     await session.delete(claimed)
+    await record(
+        session,
+        member=slug,
+        action="email_domain.given_up",
+        subject=f"email_domain:{domain}",
+        actor=speaker.actor,
+        at=now,
+    )

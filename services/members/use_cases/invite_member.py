@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.members.model.member import Member, MemberExists
 from services.members.model.speaker import Speaker
 from services.members.use_cases.fields import MemberFields
+from services.members.use_cases.record import record
 from shared.contracts.event import EVERYONE
 from shared.contracts.members import MemberInvited
 from shared.messaging.outbox import announce
@@ -54,5 +55,14 @@ async def invite_member(
     session.add(invitation)
     announce(
         session, MemberInvited.about(member.state(), by=speaker.actor, at=now, audience=EVERYONE)
+    )
+    await record(
+        session,
+        member=member.slug,
+        action="member.invited",
+        subject=f"member:{member.slug}",
+        actor=speaker.actor,
+        at=now,
+        details={"invited_on": invited_on.isoformat()},
     )
     return member

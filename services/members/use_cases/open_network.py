@@ -14,6 +14,7 @@ from services.members.model.official import Official
 from services.members.model.scopes import SCOPES
 from services.members.queries.members import is_open
 from services.members.use_cases.fields import MemberFields
+from services.members.use_cases.record import record
 from shared.actor import Actor
 from shared.contracts.event import EVERYONE
 from shared.contracts.members import ClientRegistered, MemberActivated, OfficialAppointed
@@ -105,4 +106,12 @@ async def open_network(session: AsyncSession, *, host: HostFields, now: datetime
         ClientRegistered.about(client.state(), by=operator, at=now, audience=own),
     ):
         announce(session, event)
+        await record(
+            session,
+            member=host.slug,
+            action=f"{event.entity}.{event.happened}",
+            subject=f"{event.entity}:{event.subject}",
+            actor=operator,
+            at=now,
+        )
     return OpenedNetwork(host.slug, administrator.id, client.id, secret)

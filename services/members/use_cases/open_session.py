@@ -8,6 +8,8 @@ from sqlalchemy.orm import Session
 from services.members.model.one_time import hash_of, new_one_time_secret
 from services.members.model.sign_in import SignIn
 from services.members.model.token_family import CODE_LIFETIME, AuthorizationCode, TokenFamily
+from services.members.use_cases.record import record_at_once
+from shared.actor import Actor
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,17 @@ def open_session(session: Session, wanted: Wanted, *, sign_in: SignIn, now: date
     )
     session.add(family)
     session.flush()
+    record_at_once(
+        session,
+        member=family.member,
+        action="session.began",
+        subject=f"session:{family.id}",
+        actor=Actor(
+            member=family.member, official_id=family.official_id, client_id=family.client_id
+        ),
+        at=now,
+        details={"sign_in": str(sign_in.id), "scopes": family.scopes},
+    )
     code = new_one_time_secret("rkc_")
     session.add(
         AuthorizationCode(

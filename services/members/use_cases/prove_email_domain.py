@@ -14,6 +14,7 @@ from services.members.model.email_domain import (
 from services.members.model.speaker import Speaker
 from services.members.queries.email_domains import domain_of
 from services.members.queries.members import member_for_change
+from services.members.use_cases.record import record
 from shared.refusals import Unavailable
 
 
@@ -71,4 +72,12 @@ async def prove_email_domain(
         raise EmailDomainTaken(
             "A domain is one member's only; it must give it up first."
         ) from error
+    await record(
+        session,
+        member=slug,
+        action="email_domain.proven",
+        subject=f"email_domain:{domain}",
+        actor=speaker.actor,
+        at=now,
+    )
     return claimed

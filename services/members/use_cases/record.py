@@ -17,7 +17,9 @@ from sqlalchemy.orm import Session, SessionTransaction
 
 from services.members.model.audit import JSON, AuditEntry, Outcome
 from services.members.queries.audit import head_for_change
+from services.members.queries.members import host_of
 from shared.actor import Actor
+from shared.contracts.event import State
 
 WAITING: Final = "audit entries"
 
@@ -72,6 +74,16 @@ async def record(
     )
 
 
+async def record_for_network(
+    session: AsyncSession, *, action: str, subject: str, is_operator: bool, at: datetime
+) -> None:
+    """Note in the host's trail what happened to the whole network; before it is open, nowhere."""
+    host = await host_of(session)
+    if host is not None:
+        by = Actor(member=host) if is_operator else Actor.CLOCK
+        await record(session, member=host, action=action, subject=subject, actor=by, at=at)
+
+
 def record_at_once(
     session: Session,
     *,
@@ -102,6 +114,12 @@ def record_at_once(
                 details=dict(details or {}),
             )
         )
+
+
+def different(before: State, after: State) -> list[str]:
+    """Name what a change has made different."""
+    names = type(before).model_fields.keys() - {"version", "updated_at"}
+    return sorted(name for name in names if getattr(before, name) != getattr(after, name))
 
 
 def _name(actor: Actor) -> str:

@@ -18,6 +18,7 @@ from services.members.model.member import Member
 from services.members.model.speaker import Speaker
 from services.members.queries.members import member_for_change, speaker_of
 from services.members.use_cases.fields import ClientFields
+from services.members.use_cases.record import record
 from shared.contracts.members import ClientRegistered
 from shared.messaging.outbox import announce
 
@@ -66,6 +67,15 @@ async def register_client(
     session.add(client)
     announce(
         session, ClientRegistered.about(client.state(), by=speaker.actor, at=now, audience=(slug,))
+    )
+    await record(
+        session,
+        member=slug,
+        action="client.registered",
+        subject=f"client:{client.id}",
+        actor=speaker.actor,
+        at=now,
+        details={"kind": client.kind, "scopes": client.scopes},
     )
     return registered
 

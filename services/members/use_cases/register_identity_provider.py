@@ -15,6 +15,7 @@ from services.members.model.identity_provider import (
 from services.members.model.speaker import Speaker
 from services.members.queries.members import member_for_change
 from services.members.use_cases.provider_fields import ProviderFields
+from services.members.use_cases.record import record
 from shared.identifiers import new_id
 from shared.sealing import Seals
 
@@ -61,4 +62,12 @@ async def register_identity_provider(
             session.add(provider)
     except IntegrityError as error:
         raise ProviderExists("Change that one, or retire it.") from error
+    await record(
+        session,
+        member=slug,
+        action="identity_provider.registered",
+        subject=f"identity_provider:{provider.id}",
+        actor=speaker.actor,
+        at=now,
+    )
     return provider

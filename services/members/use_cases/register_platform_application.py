@@ -10,6 +10,7 @@ from services.members.model.scopes import SCOPES
 from services.members.queries.clients import first_party_client
 from services.members.queries.members import host_for_change
 from services.members.use_cases.fields import ClientFields
+from services.members.use_cases.record import different, record
 from services.members.use_cases.register_client import RegisteredClient, new_client
 from shared.actor import Actor
 from shared.contracts.members import ClientChanged, ClientRegistered
@@ -70,6 +71,15 @@ async def register_platform_application(
             session,
             ClientRegistered.about(client.state(), by=operator, at=now, audience=(host.slug,)),
         )
+        await record(
+            session,
+            member=host.slug,
+            action="client.registered",
+            subject=f"client:{client.id}",
+            actor=operator,
+            at=now,
+            details={"kind": client.kind, "scopes": client.scopes},
+        )
         return registered
     before = known.state()
     if known.become(fields.model_dump(include=CHANGING), at=now):
@@ -78,5 +88,14 @@ async def register_platform_application(
             ClientChanged.about(
                 known.state(), before=before, by=operator, at=now, audience=(host.slug,)
             ),
+        )
+        await record(
+            session,
+            member=host.slug,
+            action="client.changed",
+            subject=f"client:{known.id}",
+            actor=operator,
+            at=now,
+            details={"fields": different(before, known.state()), "scopes": known.scopes},
         )
     return RegisteredClient(known, None)

@@ -8,6 +8,7 @@ from services.members.model.client import ensure_sees_clients_of
 from services.members.model.speaker import Speaker
 from services.members.queries.clients import client_of
 from services.members.queries.members import member_for_change, speaker_of
+from services.members.use_cases.record import record
 from services.members.use_cases.register_client import RegisteredClient
 from shared.contracts.members import ClientChanged
 from shared.http.preconditions import ensure_version
@@ -50,5 +51,13 @@ async def replace_client_secret(
         ClientChanged.about(
             client.state(), before=before, by=speaker.actor, at=now, audience=(slug,)
         ),
+    )
+    await record(
+        session,
+        member=slug,
+        action="client.secret_replaced",
+        subject=f"client:{client.id}",
+        actor=speaker.actor,
+        at=now,
     )
     return RegisteredClient(client, secret)

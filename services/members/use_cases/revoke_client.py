@@ -8,6 +8,7 @@ from services.members.model.client import Client, ensure_sees_clients_of
 from services.members.model.speaker import Speaker
 from services.members.queries.clients import client_of
 from services.members.queries.members import member_for_change
+from services.members.use_cases.record import record
 from shared.contracts.members import ClientRevoked
 from shared.http.preconditions import ensure_version
 from shared.messaging.outbox import announce
@@ -45,5 +46,13 @@ async def revoke_client(
         ClientRevoked.about(
             client.state(), before=before, by=speaker.actor, at=now, audience=(slug,)
         ),
+    )
+    await record(
+        session,
+        member=slug,
+        action="client.revoked",
+        subject=f"client:{client.id}",
+        actor=speaker.actor,
+        at=now,
     )
     return client

@@ -10,9 +10,10 @@ from services.members.gateways.identity_provider_http import (
     IdentityProviderClient,
     ProviderAway,
 )
+from services.members.http.guesses import guard_of
 from services.members.http.login.cookies import LOGIN_PATH, SIGN_IN, cookie_of, drop_cookie
 from services.members.http.login.forms import is_own_form, is_slug, is_ticket, read_fields
-from services.members.http.login.pages import address, language_of, page, refusal_page
+from services.members.http.login.pages import PageRoute, address, language_of, page, refusal_page
 from services.members.http.login.start import LOGOUT
 from services.members.http.login.texts import TEXTS
 from services.members.http.settings import current_seals
@@ -25,14 +26,14 @@ from services.members.model.upstream import ensure_usable
 from services.members.queries.identity_providers import active_providers_of, provider_of
 from services.members.queries.sign_ins import sign_in_with
 from services.members.settings import MembersSettings
-from services.members.use_cases.end_sign_in import end_sign_in
+from services.members.use_cases.end_sign_in import end_sign_in, themselves
 from services.members.use_cases.hear_logout import hear_logout
 from shared.clock import utc_now
 from shared.sealing import CannotOpen
 
 log = structlog.get_logger(__name__)
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 HINT_LIMIT: Final = 5_000
 TOKEN_LIMIT: Final = 16_000
@@ -52,7 +53,8 @@ async def post_logout(request: Request) -> Response:
         sign_in = await sign_in_with(session, hash_of(cookie), for_change=True)
         provider = None
         if sign_in is not None:
-            await end_sign_in(session, sign_in, because="logged out", now=utc_now())
+            by = themselves(sign_in)
+            await end_sign_in(session, sign_in, because="logged out", by=by, now=utc_now())
             provider = await provider_of(session, sign_in.member, sign_in.provider_id)
     target = LOGIN_PATH
     if sign_in is not None and provider is not None:
@@ -115,10 +117,12 @@ async def post_backchannel_logout(slug: str, request: Request) -> Response:
     """Hear from a provider that somebody has left it. Source: OIDC Back-Channel Logout 1.0."""
     fields = await read_fields(request) or {}
     token = fields.get("logout_token", "")
-    providers = []
-    if is_slug(slug) and 0 < len(token) <= TOKEN_LIMIT:
-        async with request.app.state.reading_sessions() as session:
-            providers = list(await active_providers_of(session, slug))
+    if not is_slug(slug) or not 0 < len(token) <= TOKEN_LIMIT:
+        return JSONResponse({"error": "invalid_request"}, 400)
+    guard = guard_of(request, "logout", slug)
+    guard.ensure_open()
+    async with request.app.state.reading_sessions() as session:
+        providers = list(await active_providers_of(session, slug))
     for provider in providers:
         try:
             left = await _who_left(request, provider, token)
@@ -127,7 +131,9 @@ async def post_backchannel_logout(slug: str, request: Request) -> Response:
             continue
         async with request.app.state.sessions.begin() as session:
             if await hear_logout(session, provider, left, now=utc_now()):
+                guard.proved()
                 return Response(status_code=200)
+    await guard.failed()
     return JSONResponse({"error": "invalid_request"}, 400)
 
 

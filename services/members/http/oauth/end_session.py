@@ -22,7 +22,7 @@ from services.members.http.oauth.pages import refusal_page
 from services.members.queries.clients import active_client
 from services.members.queries.token_families import family_with
 from services.members.use_cases.end_sessions import end_sessions_of
-from services.members.use_cases.end_sign_in import end_sign_in
+from services.members.use_cases.end_sign_in import end_sign_in, themselves
 from shared.actor import Actor
 from shared.clock import utc_now
 
@@ -107,7 +107,8 @@ async def _end(request: Request, session: AsyncSession, hint: Hint) -> bool:
         return False
     sign_in = await sign_in_of(request, session, now=now)
     if sign_in is not None and sign_in.id == family.sign_in_id:
-        await end_sign_in(session, sign_in, because="logged out", now=now)
+        by = themselves(sign_in)
+        await end_sign_in(session, sign_in, because="logged out", by=by, now=now)
         return True
     by = Actor(member=family.member, client_id=hint.client_id)
     await end_sessions_of(session, now=now, because="logged out", by=by, family_id=family.id)
