@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Final, get_args
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Text, func, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Text, false, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.members.model.base import Base, Versioned
@@ -20,6 +20,9 @@ from shared.identifiers import new_id
 from shared.refusals import Conflict, NotFound, permits
 
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
+
+NEWCOMER: Final = {"en": "Official", "ja": "職員"}
+"""The function of somebody whom nobody has appointed, until the member says more."""
 
 
 class OfficialNotFound(NotFound):
@@ -65,6 +68,8 @@ class Official(Versioned, Base, kw_only=True):
     identity_id: Mapped[UUID | None] = mapped_column(ForeignKey(Identity.id), default=None)
     """Who this is at the member's provider, once they have logged in."""
     bound_at: Mapped[datetime | None] = mapped_column(default=None)
+    is_deactivated: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Blocked by the member's directory, which can take that back, and not by hand."""
 
     def state(self) -> OfficialState:
         return OfficialState.model_validate(self)
@@ -101,6 +106,8 @@ class Official(Versioned, Base, kw_only=True):
         status = different.get("status", self.status)
         if status != "active" or "administrator" not in different.get("roles", self.roles):
             self.ensure_dispensable(administrators)
+        if "status" in different:
+            different.setdefault("is_deactivated", False)
         for name, value in different.items():
             setattr(self, name, value)
         if different:

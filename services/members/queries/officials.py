@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import any_, func, literal, select
+from sqlalchemy import any_, exists, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.members.model.official import Official, OfficialNotFound
+from services.members.model.scim import ScimUser
 from services.members.model.sign_in import SignIn
 from services.members.queries.ordering import Sort, columns_of, is_descending
 from shared.contracts.members import OfficialStatus, Role
@@ -91,14 +92,41 @@ async def official_with_identity(
     return found
 
 
+async def named_with(
+    session: AsyncSession, member: str, space: str, subject: str
+) -> Sequence[Official]:
+    """Load, locked, whom the member's directory has named by a subject, until they log in."""
+    query = (
+        select(Official)
+        .join(ScimUser, ScimUser.official_id == Official.id)
+        .where(
+            Official.member == member,
+            Official.identity_id.is_(None),
+            ScimUser.subject_space == space,
+            ScimUser.external_id == subject,
+        )
+        .order_by(Official.id)
+        .with_for_update(of=Official)
+    )
+    return list(await session.scalars(query))
+
+
 async def invited_with(session: AsyncSession, member: str, email: str) -> Sequence[Official]:
-    """Load, locked, the officials with this address who have not logged in yet."""
+    """Load, locked, the officials with this address who have not logged in yet.
+
+    Without those whom the member's directory has named by a subject: only that one is them.
+    """
     query = (
         select(Official)
         .where(
             Official.member == member,
             Official.identity_id.is_(None),
             func.lower(Official.email) == email.lower(),
+            ~exists().where(
+                ScimUser.official_id == Official.id,
+                ScimUser.subject_space.is_not(None),
+                ScimUser.external_id.is_not(None),
+            ),
         )
         .order_by(Official.id)
         .with_for_update()

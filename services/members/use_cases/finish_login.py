@@ -1,8 +1,8 @@
 """Use case: somebody whom their provider knows comes in as an official of their member."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final
 from uuid import UUID
 
 from sqlalchemy.dialects.postgresql import insert
@@ -19,7 +19,8 @@ from services.members.model.identity import Identity
 from services.members.model.identity_provider import IdentityProvider
 from services.members.model.login_attempt import LoginAttempt
 from services.members.model.member import GOVERNING, Member
-from services.members.model.official import LastAdministrator, Official
+from services.members.model.official import NEWCOMER, LastAdministrator, Official
+from services.members.model.scim import subject_space_of
 from services.members.model.sign_in import SignIn
 from services.members.model.upstream import Said
 from services.members.queries.email_domains import is_proven
@@ -29,6 +30,7 @@ from services.members.queries.members import member_for_change
 from services.members.queries.officials import (
     administrators_of,
     invited_with,
+    named_with,
     official_with_identity,
 )
 from services.members.use_cases.open_sign_in import Proof, open_sign_in
@@ -37,9 +39,6 @@ from shared.contracts.members import OfficialAppointed, OfficialChanged, Role
 from shared.identifiers import new_id
 from shared.messaging.outbox import announce
 from shared.sealing import Seals
-
-NEWCOMER: Final = {"en": "Official", "ja": "職員"}
-"""The function of somebody whom nobody has appointed, until the member says more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,11 +149,26 @@ async def _invited(
     identity_id: UUID,
     now: datetime,
 ) -> Official | None:
-    """Bind the one official who has this address and has not come before."""
+    """Bind the one official who is meant and has not come before.
+
+    Whom the member's directory has named by their subject here is nobody else, whatever address
+    they have. Of the others it is the one with the address, if that is sure.
+
+    Source: docs/decisions/0019-the-directory-may-name-the-subject.md
+    """
+    space = subject_space_of(provider)
+    named = await named_with(session, provider.member, space, said.subject)
+    if named:
+        return _the_one(named, identity_id, now)
     email = verified_email_of(said.claims)
     if email is None or not await is_proven(session, provider.member, domain_of(email)):
         return None
     invited = await invited_with(session, provider.member, email)
+    return _the_one(invited, identity_id, now)
+
+
+def _the_one(invited: Sequence[Official], identity_id: UUID, now: datetime) -> Official | None:
+    """Bind the only one who is meant; of several it is nobody."""
     for official in invited:
         if official.status != "active":
             return official  # who is blocked does not come in under another entry
