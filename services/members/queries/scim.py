@@ -107,7 +107,8 @@ async def list_scim_tokens(
 
 def is_called(name: str) -> Condition:
     """Of people: the directory calls them so."""
-    return name_key_of(name) == PERSON_KEY
+    found: Condition = PERSON_KEY == name_key_of(name)
+    return found
 
 
 def has_address(email: str) -> Condition:
