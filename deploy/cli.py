@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy.exc import DBAPIError
 
-from deploy.operations.services import SERVICES, all_services, service
+from deploy.operations.services import DATABASES, SERVICES, all_services, service
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -54,7 +54,7 @@ def migrate() -> None:
     """Bring every service's database to the form that this release needs."""
     from deploy.operations.migrating import migrate as upgrade
 
-    for name in SERVICES:
+    for name in DATABASES:
         upgrade(name)
 
 
@@ -65,9 +65,10 @@ def init(
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Open the network: its host, the host's first administrator and client.
+    """Open the network: its host, the host's first administrator and client, and the portal.
 
-    The client's secret is printed now and never again.
+    The client's secret is printed now and never again. The portal is registered if its settings say
+    as what.
     """
     from deploy.operations.opening import open_from_text
 
@@ -102,6 +103,45 @@ def register_application(
             as_json=as_json,
         )
     )
+
+
+@app.command()
+def register_portal(
+    if_open: Annotated[
+        bool, typer.Option("--if-open", help="Do nothing as long as there is no network.")
+    ] = False,
+) -> None:
+    """Register the portal as its settings say; again when its address or key has changed.
+
+    Prints its client id.
+    """
+    from deploy.operations import applications
+
+    run(applications.register_portal(if_open=if_open))
+
+
+@app.command()
+def verify_audit(
+    member: Annotated[
+        list[str] | None, typer.Option(help="Only the trail of this member; can be repeated.")
+    ] = None,
+    heads: Annotated[
+        Path | None,
+        typer.Option(help="What this command printed before, and was kept outside the platform."),
+    ] = None,
+) -> None:
+    """Follow the audit trail of each member, and name the first bad entry. Exit code 1 if any is.
+
+    For each good trail it prints member, length and hash. Keep that where nobody is who can write
+    to the database: a trail that somebody wrote anew from some entry on can be told only by it.
+    """
+    from deploy.operations import auditing
+
+    try:
+        kept = {} if heads is None else auditing.read_heads(heads)
+    except (OSError, ValueError) as error:
+        raise typer.BadParameter(str(error)) from error
+    run(auditing.verify(member or [], kept))
 
 
 @app.command()

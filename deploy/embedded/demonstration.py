@@ -82,7 +82,8 @@ def accounts(state: StateDirectory) -> list[str]:
     """Lines that tell a person how to look at the demo."""
     demo: dict[str, Any] = json.loads(state.demo.read_text())
     return [
-        f"  the API, to read and to try    {demo['url']}/",
+        f"  the pages for officials        {demo['url']}/",
+        f"  the API, to read and to try    {demo['url']}/api",
         f"  webhooks that have arrived     {demo['receiver_url']}/",
         f"  members with a client          {', '.join(demo['members'])}",
         f"  their identifiers and secrets  {state.demo}",
@@ -94,7 +95,7 @@ def accounts(state: StateDirectory) -> list[str]:
 def _logins(demo: dict[str, Any]) -> Iterator[str]:
     """Tell who can log in where; nobody has a password."""
     for member, login in demo.get("logins", {}).items():
-        yield f"  {f'officials of {member}':<29}  {demo['url']}/login/{member}"
+        yield f"  {f'officials of {member}':<29}  {demo['url']}/session/login?member={member}"
         yield f"  {'':<29}  as {', '.join(login['people'])}"
 
 

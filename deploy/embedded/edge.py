@@ -14,15 +14,22 @@ from pathlib import Path
 from typing import Any, Final
 
 from deploy.embedded.child import Program, Stage
-from deploy.embedded.layout import HOST, REPOSITORY, CannotStart, write_private
+from deploy.embedded.layout import HOST, PORTAL, REPOSITORY, CannotStart, write_private
 from deploy.embedded.probes import http_probe
 
-# Which service owns which paths: each prefix means itself and everything below it.
+# Which service owns which paths: each prefix means itself and everything below it. What is left,
+# apart from the rest of these, is pages, and belongs to the portal.
 ROUTES: Final[Mapping[str, tuple[str, ...]]] = {
-    "members": ("/api/v1/members", "/login", "/logout", "/oauth", "/.well-known"),
+    "members": (
+        *("/api/v1/members", "/api/v1/me", "/scim"),
+        *("/login", "/logout", "/oauth", "/.well-known"),
+    ),
     "projects": ("/api/v1/projects", "/api/v1/participations", "/api/v1/milestones"),
     "notifications": ("/api/v1/inbox", "/api/v1/webhook-endpoints"),
 }
+
+API_PAGE: Final = "/api"
+NO_PAGES: Final = (API_PAGE, "/metrics")
 
 BODY_LIMIT_BYTES: Final = 1_000_000
 HEADER_LIMIT_BYTES: Final = 16_384
@@ -39,7 +46,10 @@ _PAGE_POLICY = (
 )
 
 # These use something up that is good for once, such as a code, although they are a GET.
-_ONCE: Final = ["/login/*/callback", "/login/*/test/*", "/oauth/authorize"]
+_ONCE: Final = [
+    *("/login/*/callback", "/login/*/test/*", "/oauth/authorize"),
+    *("/session/login", "/session/callback"),
+]
 
 # Sending these twice changes nothing more than sending them once: by their method (RFC 9110, 9.2.2)
 # or because the API keeps the first answer to an idempotency key.
@@ -159,6 +169,7 @@ class Edge:
                     "terminal": True,
                 }
                 for service, addresses in self.upstreams.items()
+                if service != PORTAL
             ),
             *_page_routes(),
             {
@@ -166,7 +177,20 @@ class Edge:
                 "handle": [{"handler": "static_response", "status_code": 200, "body": "ok\n"}],
                 "terminal": True,
             },
+            *self._pages(),
             {"handle": [{"handler": "error", "status_code": 404}]},
+        ]
+
+    def _pages(self) -> list[dict[str, Any]]:
+        """Leave to the portal what nobody else owns, if there is one."""
+        if not self.upstreams.get(PORTAL):
+            return []
+        return [
+            {
+                "match": [{"not": [{"path": _paths(NO_PAGES)}]}],
+                "handle": [_proxy(self.upstreams[PORTAL])],
+                "terminal": True,
+            }
         ]
 
 
@@ -228,16 +252,17 @@ def _page_routes() -> list[dict[str, Any]]:
             "match": [{"path": paths, "method": ["GET", "HEAD"]}],
             "handle": [
                 page_headers,
-                {"handler": "rewrite", "strip_path_prefix": "/assets"},
+                {"handler": "rewrite", "strip_path_prefix": prefix},
                 {"handler": "encode", "encodings": {"gzip": {}}, "prefer": ["gzip"]},
                 {"handler": "file_server", "root": str(root), "index_names": ["index.html"]},
             ],
             "terminal": True,
         }
-        for paths, root in (
-            (["/", "/assets/api-page.js", "/assets/api-page.css"], PAGE),
-            (["/openapi.json"], OPENAPI.parent),
-            (viewer, _viewer_files()),
+        for paths, prefix, root in (
+            ([API_PAGE], API_PAGE, PAGE),
+            (["/assets/api-page.js", "/assets/api-page.css"], "/assets", PAGE),
+            (["/openapi.json"], "", OPENAPI.parent),
+            (viewer, "/assets", _viewer_files()),
         )
     ]
 

@@ -7,7 +7,7 @@ one service only, so that a proxy can be put between any two parts.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from deploy.embedded.layout import HOST, REPOSITORY, SERVICES, Ports, Secrets
+from deploy.embedded.layout import DATABASES, HOST, PORTAL, REPOSITORY, Ports, Secrets
 
 PREFIX = "RENKEI_"
 
@@ -37,14 +37,16 @@ class Environments:
         """Settings of one process of a service that listens on this port."""
         ours = {
             "DATABASE_URL": self.database_url(service),
-            "NATS_URL": self.nats_url(service),
             "LISTEN_HOST": HOST,
             "LISTEN_PORT": str(port),
             "ISSUER": self.issuer,
-            "JWKS_URL": self.jwks_url,
             "LOG_FORMAT": "json",
         }
-        if service != "projects":  # which keeps no secrets
+        if service == PORTAL:
+            ours |= self._of_portal() | {"MASTER_KEYS": self.secrets.portal["master_keys"]}
+        else:
+            ours |= {"NATS_URL": self.nats_url(service), "JWKS_URL": self.jwks_url}
+        if service in ("members", "notifications"):  # the others keep no secrets with these
             ours["MASTER_KEYS"] = self.secrets.master_keys
         if service == "members":
             # So do identity providers, of the demo and of whoever develops one.
@@ -66,12 +68,13 @@ class Environments:
             "MASTER_KEYS": self.secrets.master_keys,
             "LOG_FORMAT": "console",
         }
-        for service in SERVICES:
+        for service in DATABASES:
             ours[f"{service.upper()}_DATABASE_URL"] = self.database_url(service)
+        ours |= self._of_portal() | {"PORTAL_MASTER_KEYS": self.secrets.portal["master_keys"]}
         overrides = {
             f"{service.upper()}_{setting}": value
-            for service in SERVICES
-            for setting, value in self._for_service(service).items()
+            for service in DATABASES
+            for setting, value in _settings(self.caller, f"{PREFIX}{service.upper()}_").items()
         }
         return self._complete(ours | self._for_all() | overrides)
 
@@ -83,9 +86,16 @@ class Environments:
     def nats_url(self, user: str) -> str:
         return f"nats://{user}:{self.secrets.nats[user]}@{HOST}:{self.ports.nats}"
 
+    def _of_portal(self) -> dict[str, str]:
+        """Tell who the portal is; the operator registers it as that."""
+        return {
+            "PORTAL_CLIENT_ID": self.secrets.portal["client_id"],
+            "PORTAL_CLIENT_KEY": self.secrets.portal["client_key"],
+        }
+
     def _for_all(self) -> dict[str, str]:
         """Give the caller's settings that name no service and are not the platform's own."""
-        services = tuple(f"{service.upper()}_" for service in SERVICES)
+        services = tuple(f"{service.upper()}_" for service in DATABASES)
         return {
             setting: value
             for setting, value in _settings(self.caller, PREFIX).items()
@@ -93,7 +103,12 @@ class Environments:
         }
 
     def _for_service(self, service: str) -> dict[str, str]:
-        return _settings(self.caller, f"{PREFIX}{service.upper()}_")
+        """Give the caller's settings for one service: `RENKEI_<SERVICE>_<SETTING>`.
+
+        Under their full name, too, which is that of what no other service has.
+        """
+        own = _settings(self.caller, f"{PREFIX}{service.upper()}_")
+        return own | {f"{service.upper()}_{setting}": value for setting, value in own.items()}
 
     def _complete(self, settings: Mapping[str, str]) -> dict[str, str]:
         kept = {name: value for name, value in self.caller.items() if not name.startswith(PREFIX)}

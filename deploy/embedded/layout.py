@@ -22,6 +22,10 @@ from typing import Any
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 SERVICES = ("members", "projects", "notifications")
+"""Those that tell and hear facts; each has a database, a worker and a name at the broker."""
+PORTAL = "portal"
+"""The web pages: a client of the others, with a database and nothing else of its own."""
+DATABASES = (*SERVICES, PORTAL)
 
 WORKER_PARTS = {
     "members": ("relay", "timers"),
@@ -89,6 +93,11 @@ class StateDirectory:
     def application(self) -> Path:
         """What the demo's people log in to, as `renkei register-application` printed it."""
         return self.root / "application.json"
+
+    @property
+    def portal_registered(self) -> Path:
+        """For which public address the portal has been registered."""
+        return self.root / "portal.registered"
 
     @property
     def demo(self) -> Path:
@@ -184,6 +193,7 @@ class Secrets:
     postgres: dict[str, str]
     nats: dict[str, str]
     master_keys: str
+    portal: dict[str, str]
     demo_logins: dict[str, str]
 
     @classmethod
@@ -191,9 +201,10 @@ class Secrets:
         """Read the secrets; what is missing (all, or a newer service's) is made and kept."""
         kept: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
         made = cls(
-            postgres=_passwords(("postgres", *SERVICES), kept.get("postgres", {})),
+            postgres=_passwords(("postgres", *DATABASES), kept.get("postgres", {})),
             nats=_passwords(NATS_USERS, kept.get("nats", {})),
             master_keys=kept.get("master_keys") or f"k1:{_key()}",
+            portal=kept.get("portal") or _new_portal(),
             demo_logins=_passwords(DEMO_LOGINS, kept.get("demo_logins", {})),
         )
         if kept != vars(made):
@@ -207,6 +218,18 @@ def _passwords(names: tuple[str, ...], kept: dict[str, str]) -> dict[str, str]:
 
 def _key() -> str:
     return base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+def _new_portal() -> dict[str, str]:
+    """Who the portal is at the authorization server, and what it seals with: nobody else's keys."""
+    from joserfc.jwk import ECKey  # noqa: PLC0415 -- slow, and needed once
+
+    key = ECKey.generate_key("P-256")
+    return {
+        "client_id": f"{PORTAL}-{secrets.token_hex(4)}",
+        "client_key": json.dumps(key.as_dict(private=True) | {"kid": key.thumbprint()}),
+        "master_keys": f"p1:{_key()}",
+    }
 
 
 @dataclass(frozen=True)

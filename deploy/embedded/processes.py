@@ -10,7 +10,9 @@ from deploy.embedded.child import Program, Stage
 from deploy.embedded.edge import Edge
 from deploy.embedded.environment import Environments
 from deploy.embedded.layout import (
+    DATABASES,
     HOST,
+    PORTAL,
     SERVICES,
     WORKER_PARTS,
     Ports,
@@ -115,9 +117,10 @@ class Processes:
         return programs
 
     def _places(self) -> Iterator[_Place]:
+        numbers = range(1, self.options.replicas + 1)
         for service in SERVICES:
-            for number in range(1, self.options.replicas + 1):
-                suffix = f"-{number}" if self.options.replicas > 1 else ""
+            for number in numbers:
+                suffix = self._suffix(number)
                 yield _Place(service, f"{service}-web{suffix}", "web", (), Stage.WEB)
                 if self.options.separate:
                     for part in WORKER_PARTS[service]:
@@ -125,6 +128,13 @@ class Processes:
                         yield _Place(service, name, "worker", (part,), Stage.WORKER)
                 else:
                     yield _Place(service, f"{service}-worker{suffix}", "worker", (), Stage.WORKER)
+
+        for number in numbers:
+            name = f"{PORTAL}-web{self._suffix(number)}"
+            yield _Place(PORTAL, name, "web", (), Stage.WEB)
+
+    def _suffix(self, number: int) -> str:
+        return f"-{number}" if self.options.replicas > 1 else ""
 
     def _service(self, index: int, place: _Place) -> Program:
         port = self.ports.service(index)
@@ -167,7 +177,7 @@ class Processes:
         )
 
     def _upstreams(self) -> dict[str, list[str]]:
-        upstreams: dict[str, list[str]] = {service: [] for service in SERVICES}
+        upstreams: dict[str, list[str]] = {service: [] for service in DATABASES}
         for index, place in enumerate(self._places()):
             if place.stage is Stage.WEB:
                 upstreams[place.service].append(f"{HOST}:{self.ports.service(index)}")

@@ -15,7 +15,7 @@ from deploy.embedded import demonstration
 from deploy.embedded.child import Program, StartFailed, run_to_end
 from deploy.embedded.console import Console, last_lines
 from deploy.embedded.layout import (
-    SERVICES,
+    DATABASES,
     CannotStart,
     Ports,
     Secrets,
@@ -134,10 +134,12 @@ class _Run:
         self._done("PostgreSQL and NATS are ready")
         await self._prepare_databases()
         self._done("databases are up to date")
-        await self.supervisor.start(services)
+        await asyncio.gather(self.supervisor.start(services), self._register_portal())
         self._done(f"{len(services)} processes are ready")
         if self.request.options.demo:
             await demonstration.load(self.state, self.processes, self.console)
+            # Here or just now by `renkei init`, if there was no network before.
+            self._stamp_portal()
         self.supervisor.set_phase("running")
 
     async def _start_postgres(self, program: Program) -> None:
@@ -145,7 +147,7 @@ class _Run:
         await self.supervisor.start([program])
 
     async def _prepare_databases(self) -> None:
-        passwords = {service: self.processes.secrets.postgres[service] for service in SERVICES}
+        passwords = {service: self.processes.secrets.postgres[service] for service in DATABASES}
         await self.processes.postgres.create_service_databases(passwords)
         code = await run_to_end(
             (sys.executable, "-m", "deploy.cli", "migrate"),
@@ -154,6 +156,29 @@ class _Run:
         )
         if code != 0:
             raise StartFailed("migrate", f"ended with exit code {code}")
+
+    async def _register_portal(self) -> None:
+        """Make the portal known under its address of today; `renkei init` does it the first time.
+
+        Nothing is started for what is known to be done: whoever starts again shall not wait for it.
+        """
+        stamp = self.state.portal_registered
+        if stamp.exists() and stamp.read_text() == self.processes.environments.issuer:
+            return
+        written = self.state.log("register-portal").with_suffix(".out")
+        code = await run_to_end(
+            (sys.executable, "-m", "deploy.cli", "register-portal", "--if-open"),
+            environment=self.processes.environments.of_operator(),
+            log=self.state.log("register-portal"),
+            output=written,
+        )
+        if code != 0:
+            raise StartFailed("register-portal", f"ended with exit code {code}")
+        if written.read_text():
+            self._stamp_portal()
+
+    def _stamp_portal(self) -> None:
+        self.state.portal_registered.write_text(self.processes.environments.issuer)
 
     async def _require_free_ports(self, programs: list[Program]) -> None:
         wanted = {int(program.address.rpartition(":")[2]): program.name for program in programs}

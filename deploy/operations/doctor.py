@@ -11,9 +11,11 @@ from nats.aio.client import Client
 from nats.js.errors import NotFoundError
 from sqlalchemy import text
 
+from deploy.operations.applications import portal_settings
 from deploy.operations.migrating import pending_migrations
-from deploy.operations.services import Service
+from deploy.operations.services import Service, database_of, service, settings_of
 from shared.messaging.broker import stream_config, stream_of
+from shared.settings import Settings
 
 SKEW_SECONDS: Final = 2
 STALE_OUTBOX_SECONDS: Final = 60
@@ -40,11 +42,11 @@ async def examine(
     yield Finding("Python", "ok" if sys.version_info >= (3, 11) else "error", version)
     yield _nats_version(nats)
     yield await _sync_interval(monitor_url)
-    for service in services:
-        async for finding in _database(service):
+    for each in services:
+        async for finding in _service(each, nats):
             yield finding
-        async for finding in _broker(service, nats):
-            yield finding
+    async for finding in _portal():
+        yield finding
 
 
 def _nats_version(nats: Client) -> Finding:
@@ -69,9 +71,38 @@ async def _sync_interval(monitor_url: str | None) -> Finding:
     return Finding(what, "error", f"{seconds:g} s: a power cut loses what was confirmed meanwhile")
 
 
-async def _database(service: Service) -> AsyncIterator[Finding]:
-    name = service.name
-    async with service.database() as (engine, _), engine.connect() as connection:
+async def _service(service: Service, nats: Client) -> AsyncIterator[Finding]:
+    is_current = False
+    async for finding in _database(service.name, service.settings):
+        yield finding
+        is_current = finding.what.endswith(": migrations") and finding.verdict == "ok"
+    if is_current:
+        async for finding in _messages(service):
+            yield finding
+    async for finding in _broker(service, nats):
+        yield finding
+
+
+async def _portal() -> AsyncIterator[Finding]:
+    async for finding in _database("portal", settings_of("portal")):
+        yield finding
+    what, portal = "portal: application", portal_settings()
+    if portal is None:
+        yield Finding(what, "error", "RENKEI_PORTAL_CLIENT_ID and _KEY do not say which")
+        return
+    async with service("members").database() as (engine, _), engine.connect() as connection:
+        addresses = await connection.scalar(
+            text("SELECT redirect_uris FROM client WHERE id = :id AND status = 'active'"),
+            {"id": portal.portal_client_id},
+        )
+    is_known = addresses is not None and f"{portal.own_url}/session/callback" in addresses
+    how = "is registered" if is_known else "must be registered: `renkei register-portal`"
+    yield Finding(what, "ok" if is_known else "error", f"{portal.portal_client_id} {how}")
+
+
+async def _database(name: str, settings: Settings) -> AsyncIterator[Finding]:
+    """Look at what every database must be; whether it has its newest form comes last."""
+    async with database_of(settings) as (engine, _), engine.connect() as connection:
         began = datetime.now(UTC)
         row = (
             await connection.execute(
@@ -87,8 +118,10 @@ async def _database(service: Service) -> AsyncIterator[Finding]:
     pending = await pending_migrations(name)
     detail = f"pending: {', '.join(pending)}" if pending else "none pending"
     yield Finding(f"{name}: migrations", "error" if pending else "ok", detail)
-    if pending:
-        return
+
+
+async def _messages(service: Service) -> AsyncIterator[Finding]:
+    name = service.name
     async with service.database() as (engine, _), engine.connect() as connection:
         dead = await connection.scalar(
             text("SELECT count(*) FROM dead_letter WHERE settled_at IS NULL")

@@ -17,6 +17,9 @@ from shared.serving import Worker
 from shared.settings import Settings
 
 SERVICES: Final = ("members", "projects", "notifications")
+"""Those that tell and hear facts."""
+DATABASES: Final = (*SERVICES, "portal")
+"""Those that have a database; the portal has nothing else."""
 
 
 @dataclass(frozen=True)
@@ -40,15 +43,20 @@ class Service:
     @asynccontextmanager
     async def database(self) -> AsyncIterator[tuple[AsyncEngine, Sessions]]:
         """Connect to the service's database for the time of a command."""
-        from sqlalchemy.ext.asyncio import create_async_engine
+        async with database_of(self.settings) as opened:
+            yield opened
 
-        engine = create_async_engine(
-            self.settings.database_url.get_secret_value(), poolclass=NullPool
-        )
-        try:
-            yield engine, sessions_of(engine)
-        finally:
-            await engine.dispose()
+
+@asynccontextmanager
+async def database_of(settings: Settings) -> AsyncIterator[tuple[AsyncEngine, Sessions]]:
+    """Connect to the database that these settings name, for the time of a command."""
+    from sqlalchemy.ext.asyncio import create_async_engine
+
+    engine = create_async_engine(settings.database_url.get_secret_value(), poolclass=NullPool)
+    try:
+        yield engine, sessions_of(engine)
+    finally:
+        await engine.dispose()
 
 
 def service(name: str) -> Service:

@@ -3,7 +3,7 @@
 import re
 from importlib import import_module
 
-from deploy.operations.services import SERVICES
+from deploy.operations.services import DATABASES
 from deploy.paths import REPOSITORY
 
 
@@ -13,7 +13,7 @@ def test_every_setting_stands_in_the_example_environment() -> None:
 
     read = {
         f"RENKEI_{name.upper()}"
-        for service in SERVICES
+        for service in DATABASES
         for name in getattr(
             import_module(f"services.{service}.settings"), f"{service.capitalize()}Settings"
         ).model_fields

@@ -23,7 +23,7 @@ PROBLEM = "application/problem+json"
 
 @dataclass
 class Front:
-    """An edge before two replicas of projects, one of members and none of notifications."""
+    """An edge before two replicas of projects, one of members and portal, none of notifications."""
 
     client: httpx2.AsyncClient
     projects: list[Child]
@@ -37,6 +37,7 @@ async def front(tmp_path: Path) -> AsyncIterator[Front]:
             "projects": [f"{HOST}:{base + 10}", f"{HOST}:{base + 11}"],
             "members": [f"{HOST}:{base + 12}"],
             "notifications": [f"{HOST}:{base + 13}"],
+            "portal": [f"{HOST}:{base + 14}"],
         }
         mark = str(tmp_path / "died")
         edge = Edge(directory=tmp_path / "edge", port=base, upstreams=upstreams)
@@ -44,6 +45,7 @@ async def front(tmp_path: Path) -> AsyncIterator[Front]:
             program("projects", base + 10, mark),
             program("projects", base + 11, mark),
             program("members", base + 12, mark),
+            program("portal", base + 14, mark),
         )
         async with (
             running(edge.program(), *programs, log=tmp_path / "log") as children,
@@ -62,9 +64,15 @@ async def front(tmp_path: Path) -> AsyncIterator[Front]:
         ("/logout", "members"),
         ("/oauth/token", "members"),
         ("/.well-known/openid-configuration", "members"),
+        ("/api/v1/me/sessions", "members"),
+        ("/scim/v2/Users?count=1", "members"),
         ("/api/v1/projects/1/milestones", "projects"),
         ("/api/v1/milestones/1", "projects"),
         ("/api/v1/participations", "projects"),
+        ("/", "portal"),
+        ("/session/callback?code=c", "portal"),
+        ("/sessions", "portal"),
+        ("/loginx", "portal"),
     ],
 )
 async def test_a_collection_reaches_its_service_under_its_own_path(
@@ -81,8 +89,8 @@ def test_no_path_belongs_to_two_services() -> None:
     assert len(prefixes) == len(set(prefixes))
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/api/v1/membersx", "/index.html", "/api/v1"])
-async def test_an_unknown_path_is_a_problem(front: Front, path: str) -> None:
+@pytest.mark.parametrize("path", ["/api/", "/api/v1/membersx", "/api/v1", "/metrics"])
+async def test_a_path_of_nobody_is_a_problem(front: Front, path: str) -> None:
     answer = await front.client.get(path, headers={"X-Request-Id": "mine"})
 
     assert (answer.status_code, answer.headers["content-type"]) == (404, PROBLEM)
@@ -98,7 +106,7 @@ async def test_an_unknown_path_is_a_problem(front: Front, path: str) -> None:
 
 
 async def test_an_odd_path_cannot_break_the_problem(front: Front) -> None:
-    answer = await front.client.get("/%22,%22status%22:200,%22x%22:%22")
+    answer = await front.client.get("/api/%22,%22status%22:200,%22x%22:%22")
 
     assert answer.json()["status"] == 404
     assert answer.json()["instance"] == "/"
@@ -182,7 +190,11 @@ async def test_any_other_request_is_never_sent_twice(front: Front) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/login/seoul/callback?state=s&code=/dies", "/oauth/authorize?continue=/dies"],
+    [
+        "/login/seoul/callback?state=s&code=/dies",
+        "/oauth/authorize?continue=/dies",
+        "/session/callback?state=s&code=/dies",
+    ],
 )
 async def test_what_uses_something_up_is_never_sent_twice(front: Front, path: str) -> None:
     answer = await front.client.get(path)
@@ -212,7 +224,7 @@ async def test_nobody_can_choose_the_address_that_services_see(front: Front) -> 
 
 
 async def test_the_page_and_all_it_needs_come_from_the_edge_itself(front: Front) -> None:
-    page = await front.client.get("/")
+    page = await front.client.get("/api")
     parts = ["/assets/swagger-ui-bundle.js", "/assets/swagger-ui.css"]
     parts += ["/assets/api-page.js", "/assets/api-page.css"]
 

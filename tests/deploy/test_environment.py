@@ -1,10 +1,13 @@
 """Which settings reach which process."""
 
+import os
 import stat
 from pathlib import Path
+from unittest.mock import patch
 
 from deploy.embedded.environment import Environments
 from deploy.embedded.layout import Ports, Secrets
+from services.portal.settings import PortalSettings
 
 
 def environments(tmp_path: Path, **caller: str) -> Environments:
@@ -45,6 +48,26 @@ def test_who_keeps_no_secrets_is_not_told_the_keys(tmp_path: Path) -> None:
     assert told == {"members": True, "projects": False, "notifications": True}
 
 
+def test_the_portal_is_told_nothing_of_others(tmp_path: Path) -> None:
+    told = environments(tmp_path).of_service("portal", port=8416)
+    members = environments(tmp_path).of_service("members", port=8410)
+
+    assert told["RENKEI_DATABASE_URL"].startswith("postgresql+asyncpg://portal:")
+    assert told["RENKEI_MASTER_KEYS"] != members["RENKEI_MASTER_KEYS"]
+    assert told.keys() & {"RENKEI_NATS_URL", "RENKEI_JWKS_URL"} == set()
+    assert {name for name in members if name.startswith("RENKEI_PORTAL")} == set()
+
+
+def test_what_the_portal_is_told_can_be_overruled(tmp_path: Path) -> None:
+    told = environments(
+        tmp_path, RENKEI_PORTAL_SESSION_SECONDS="60", RENKEI_PORTAL_LOG_LEVEL="debug"
+    )
+
+    with patch.dict(os.environ, told.of_service("portal", port=1), clear=True):
+        settings = PortalSettings()
+    assert (settings.portal_session_seconds, settings.log_level) == (60, "debug")
+
+
 def test_the_callers_setting_wins_for_every_process(tmp_path: Path) -> None:
     all_of_them = environments(tmp_path, RENKEI_LOG_LEVEL="debug", RENKEI_LOG_FORMAT="console")
 
@@ -77,4 +100,4 @@ def test_secrets_are_kept_and_private(tmp_path: Path) -> None:
 
     assert made == kept
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert len({*made.postgres.values(), *made.nats.values()}) == 9
+    assert len({*made.postgres.values(), *made.nats.values()}) == 10

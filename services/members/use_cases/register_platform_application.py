@@ -23,6 +23,7 @@ async def register_platform_application(
     session: AsyncSession,
     *,
     name: str,
+    client_id: str | None = None,
     redirect_uris: Sequence[str],
     post_logout_redirect_uris: Sequence[str] = (),
     keys: dict[str, Any] | None = None,
@@ -36,6 +37,7 @@ async def register_platform_application(
     Args:
         session: of the database.
         name: such as `portal`.
+        client_id: what it is to be known by from the first time on; without, one is made.
         redirect_uris: where browsers may be sent back to.
         post_logout_redirect_uris: the same after a logout.
         keys: public keys as a JWK set, for `private_key_jwt`; without, it gets a secret.
@@ -64,6 +66,7 @@ async def register_platform_application(
     if known is None:
         registered = new_client(host, fields, now=now)
         client = registered.client
+        client.id = client_id or client.id
         client.is_first_party = True
         client.ensure_consistent()
         session.add(client)
