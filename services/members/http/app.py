@@ -6,7 +6,14 @@ from fastapi import FastAPI
 
 from services.members.gateways.domain_records import DnsRecords
 from services.members.gateways.identity_provider_http import IdentityProviderClient
-from services.members.http import clients, email_domains, identity_providers, members, officials
+from services.members.http import (
+    clients,
+    email_domains,
+    identity_providers,
+    me,
+    members,
+    officials,
+)
 from services.members.http.login import callback, leaving, start
 from services.members.http.oauth import (
     authorize,
@@ -40,6 +47,7 @@ def create_app(settings: MembersSettings) -> FastAPI:
             identity_providers.router,
             email_domains.router,
             email_domains.proving,
+            me.router,
         ],
         own_keys=own_keys,
     )
