@@ -11,6 +11,7 @@ trail stays as it is.
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, Final, Literal, TypeAlias, get_args
@@ -20,6 +21,8 @@ from sqlalchemy import CheckConstraint, Index, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.members.model.base import Base
+from services.members.model.speaker import Speaker
+from shared.refusals import NotFound
 
 JSON: TypeAlias = "str | int | bool | Sequence[JSON] | Mapping[str, JSON] | None"
 """What details are made of: nothing that is written in two ways, as fractions are."""
@@ -107,3 +110,109 @@ def hash_after(previous_hash: str, facts: Mapping[str, JSON]) -> str:
     """
     canonical = json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return sha256(previous_hash.encode() + canonical.encode()).hexdigest()
+
+
+class AuditTrailNotFound(NotFound):
+    code = "audit-trail-not-found"
+    title = "There is no such audit trail"
+
+
+def ensure_sees_trail_of(member: str, speaker: Speaker) -> None:
+    """Refuse whoever may not read the trail of `member`: all but its own administrators.
+
+    Raises:
+        AuditTrailNotFound: for this speaker there is none, whether or not there is such a member.
+        MissingScope: the token does not cover the member's own affairs.
+    """
+    if speaker.member != member:
+        raise AuditTrailNotFound("A member sees its own audit trail only.")
+    speaker.actor.ensure_may("members:write")
+
+
+BreakKind = Literal["changed", "missing", "inserted", "moved", "replaced"]
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """The first place where a trail is not what was written.
+
+    Attributes:
+        position: of the first bad entry.
+        kind: `changed` in itself; `missing` where one was; `inserted` where none was; `moved` to
+            another place; `replaced`, with all before it or after it, by what is another trail.
+    """
+
+    position: int
+    kind: BreakKind
+
+
+@dataclass(slots=True)
+class Walk:
+    """Follows a trail, entry by entry, from its beginning or from an entry that is known."""
+
+    position: int = 0
+    hash: str = BEGINNING
+
+    def follows(self, entry: AuditEntry) -> bool:
+        """Take one step; nothing happens if this entry does not follow."""
+        if (
+            entry.position != self.position + 1
+            or entry.previous_hash != self.hash
+            or entry.hash != entry.computed_hash()
+        ):
+            return False
+        self.position, self.hash = entry.position, entry.hash
+        return True
+
+
+def break_at(walk: Walk, rest: Sequence[AuditEntry], head: AuditHead) -> Break | None:
+    """Tell what is wrong where a walk has come to its end.
+
+    Args:
+        walk: as far as the entries follow each other.
+        rest: all entries behind it, in their order, the first of which does not follow.
+        head: what the end of the trail is said to be.
+
+    Returns:
+        Nothing if the walk has come to the head.
+    """
+    expected = walk.position + 1
+    if head.length < walk.position:
+        return Break(head.length + 1, "inserted")
+    if not rest:
+        if head.length > walk.position:
+            return Break(expected, "missing")
+        return None if head.hash == walk.hash else Break(walk.position, "changed")
+    first, *others = rest
+    if first.position > expected:
+        return Break(expected, "missing")
+    written_at = _position_when_written(first, expected, head.length)
+    if expected > head.length:
+        return Break(min(written_at or expected, expected), "inserted")
+    if written_at == expected:
+        # It is genuine as far as it goes, but it was written after another entry than stands there.
+        is_alone = bool(others) and others[0].previous_hash != first.hash
+        return Break(expected if is_alone or walk.position == 0 else walk.position, "changed")
+    if written_at is None:
+        belongs = bool(others) and _follows_at(others[0], expected, walk.hash)
+        return Break(expected, "inserted" if belongs else "changed")
+    if written_at < expected:
+        return Break(written_at, "inserted")
+    stands_behind = any(_follows_at(entry, expected, walk.hash) for entry in others)
+    return Break(expected, "moved" if stands_behind else "missing")
+
+
+def _follows_at(entry: AuditEntry, position: int, previous_hash: str) -> bool:
+    """Tell whether an entry was written at this place, after this hash."""
+    return entry.previous_hash == previous_hash and _was_written_at(entry, position)
+
+
+def _was_written_at(entry: AuditEntry, position: int) -> bool:
+    facts = entry.facts() | {"position": position}
+    return hash_after(entry.previous_hash, facts) == entry.hash
+
+
+def _position_when_written(entry: AuditEntry, expected: int, length: int) -> int | None:
+    """Find the place that an entry was written at; nothing if it is not what was written."""
+    positions = (expected, *range(1, length + 1))
+    return next((place for place in positions if _was_written_at(entry, place)), None)
