@@ -48,7 +48,7 @@ _PAGE_POLICY = (
 # These use something up that is good for once, such as a code, although they are a GET.
 _ONCE: Final = [
     *("/login/*/callback", "/login/*/test/*", "/oauth/authorize"),
-    *("/session/login", "/session/callback"),
+    "/session/callback",
 ]
 
 # Sending these twice changes nothing more than sending them once: by their method (RFC 9110, 9.2.2)
