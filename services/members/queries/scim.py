@@ -43,10 +43,10 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Circle:
-    """A group with those who are in it: their ids and names."""
+    """A group with those who are in it."""
 
     group: ScimGroup
-    members: tuple[tuple[UUID, str | None], ...]
+    members: tuple[UUID, ...]
 
 
 async def token_with(session: AsyncSession, token_hash: str) -> tuple[ScimToken, Member] | None:
@@ -107,7 +107,7 @@ async def list_scim_tokens(
 
 def is_called(name: str) -> Condition:
     """Of people: the directory calls them so."""
-    found: Condition = PERSON_KEY == name_key_of(name)
+    found: Condition = name_key_of(name) == PERSON_KEY
     return found
 
 
@@ -223,16 +223,15 @@ async def circles_of(
         .execution_options(populate_existing=True)
     )
     groups = list(await session.scalars(query))
-    people: defaultdict[UUID, list[tuple[UUID, str | None]]] = defaultdict(list)
+    people: defaultdict[UUID, list[UUID]] = defaultdict(list)
     if groups:
         members = (
-            select(ScimGroupMember.group_id, Official.id, Official.name)
-            .join(Official, Official.id == ScimGroupMember.official_id)
+            select(ScimGroupMember.group_id, ScimGroupMember.official_id)
             .where(ScimGroupMember.group_id.in_([group.id for group in groups]))
-            .order_by(Official.created_at, Official.id)
+            .order_by(ScimGroupMember.official_id)
         )
-        for group_id, official_id, name in await session.execute(members):
-            people[group_id].append((official_id, name))
+        for group_id, official_id in await session.execute(members):
+            people[group_id].append(official_id)
     return [Circle(group, tuple(people[group.id])) for group in groups]
 
 

@@ -68,13 +68,12 @@ class User(Resource[Any]):
 
 
 class Included(ComplexAttribute):
-    """An official in a group."""
+    """An official in a group. What they are called is not said again here."""
 
     value: Annotated[str | None, Mutability.immutable, CaseExact.true] = None
     ref: Annotated[Reference["User"] | None, Mutability.immutable] = Field(
         None, serialization_alias="$ref", validation_alias="$ref"
     )
-    display: Annotated[str | None, Mutability.read_only] = None
 
 
 class Group(Resource[Any]):

@@ -236,19 +236,15 @@ def shown_circle(circle: Circle) -> Group:
         external_id=group.external_id,
         display_name=group.display_name,
         members=[
-            Included(
-                value=str(official_id), ref=Reference["User"](f"Users/{official_id}"), display=name
-            )
-            for official_id, name in circle.members
+            Included(value=str(one), ref=Reference["User"](f"Users/{one}"))
+            for one in circle.members
         ]
         or None,
         meta=Meta(
             resource_type="Group",
             created=group.created_at,
             last_modified=group.updated_at,
-            version=_version(
-                group.version, *(f"{official_id} {name}" for official_id, name in circle.members)
-            ),
+            version=_version(group.version, *circle.members),
         ),
     )
 
