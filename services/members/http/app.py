@@ -13,6 +13,8 @@ from services.members.http import (
     me,
     members,
     officials,
+    scim_groups,
+    scim_tokens,
 )
 from services.members.http.login import callback, leaving, start
 from services.members.http.oauth import (
@@ -24,6 +26,7 @@ from services.members.http.oauth import (
     userinfo,
 )
 from services.members.http.oauth.keys import KeyRing
+from services.members.http.scim import routes as scim
 from services.members.settings import MembersSettings
 from shared.http.application import web_application
 
@@ -47,6 +50,8 @@ def create_app(settings: MembersSettings) -> FastAPI:
             identity_providers.router,
             email_domains.router,
             email_domains.proving,
+            scim_tokens.router,
+            scim_groups.router,
             me.router,
         ],
         own_keys=own_keys,
@@ -57,6 +62,7 @@ def create_app(settings: MembersSettings) -> FastAPI:
     app.include_router(start.router)
     app.include_router(callback.router)
     app.include_router(leaving.router)
+    app.include_router(scim.router)
     app.state.signing_keys = ring
     app.state.identity_providers = IdentityProviderClient(
         allow_private=settings.identity_allow_private,
