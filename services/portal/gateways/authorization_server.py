@@ -28,7 +28,7 @@ LIFETIME_SECONDS: Final = 300
 COOL_DOWN_SECONDS: Final = 10
 ASSERTION_SECONDS: Final = 60
 ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-SCOPE: Final = "openid members:read"
+SCOPE: Final = "openid profile members:read"
 """What the pages need, and no more."""
 NEEDED: Final = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 LONGEST_SECONDS: Final = 86_400
@@ -133,6 +133,24 @@ class AuthorizationServer:
             status, _ = await self._post(endpoint, {"token": refresh_token})
             if status != 200:
                 raise PlatformAway(f"the revocation was answered with {status}")
+
+    async def end_session_url(self, *, id_token: str, back: str) -> str:
+        """Write where to send a browser so that the server forgets it, too.
+
+        Source: OpenID Connect RP-Initiated Logout 1.0, section 2.
+
+        Raises:
+            PlatformAway: the server cannot be found, or knows no such way.
+        """
+        endpoint = (await self.metadata()).get("end_session_endpoint")
+        if endpoint is None:
+            raise PlatformAway("no end_session_endpoint")
+        parameters = {
+            "id_token_hint": id_token,
+            "client_id": self.client_id,
+            "post_logout_redirect_uri": back,
+        }
+        return f"{endpoint}?{urlencode(parameters)}"
 
     async def read(self, rule: Callable[[Keys], Read]) -> Read:
         """Read something signed, with keys that are asked for again if one is not among them.

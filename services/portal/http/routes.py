@@ -1,0 +1,101 @@
+"""What every page does the same way: whom it trusts, and what it says when something is wrong."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import RedirectResponse
+from fastapi.routing import APIRoute
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from services.portal.gateways.authorization_server import PlatformAway
+from services.portal.gateways.platform_api import ApiRefused
+from services.portal.http.cookies import SESSION
+from services.portal.http.pages import message_page
+from services.portal.settings import PortalSettings
+from shared.database import is_outage
+from shared.http.browser import comes_from, drop_cookie
+
+log = structlog.get_logger(__name__)
+
+READING = frozenset({"GET", "HEAD", "OPTIONS"})
+FROM_SERVERS = frozenset({"/session/backchannel-logout"})
+"""What other servers send to us, and proves itself by a signature."""
+SEE_OTHER = 303
+RETRY_AFTER_SECONDS = "5"
+
+
+class LoggedOut(Exception):
+    """The session of this browser does not stand, or not any more."""
+
+
+class Page(APIRoute):
+    """A route that answers people: with a page, also when something is wrong."""
+
+    def get_route_handler(self) -> Callable[[Request], Awaitable[Response]]:  # type: ignore[override]
+        handle = super().get_route_handler()
+
+        async def handle_for_people(request: Request) -> Response:
+            settings: PortalSettings = request.app.state.settings
+            try:
+                # A page asks the platform up to three things; people wait for two of them.
+                async with asyncio.timeout(2 * settings.portal_answer_seconds):
+                    return await handle(request)
+            except LoggedOut:
+                response = RedirectResponse("/?ended=1", SEE_OTHER)
+                drop_cookie(response, SESSION)
+                return response
+            except ApiRefused as refused:
+                return message_page(request, "refused", status=403, reason=refused.code)
+            except HTTPException:
+                raise
+            except Exception as error:
+                return fault_page(request, error)
+
+        return handle_for_people
+
+
+def fault_page(request: Request, error: Exception) -> Response:
+    """Say that the platform is away, or that we are wrong; sessions outlive both."""
+    if isinstance(error, PlatformAway | TimeoutError) or is_outage(error):
+        log.warning("platform.away", error=repr(error)[:300])
+        response = message_page(request, "away", status=503, back_text="try_again")
+        response.headers["Retry-After"] = RETRY_AFTER_SECONDS
+        return response
+    log.error("request.failed", exc_info=error)
+    return message_page(request, "failed", status=500)
+
+
+class OwnForms:
+    """Refuses what a page of somebody else made a browser send, before anything else."""
+
+    def __init__(self, app: ASGIApp, *, url: str) -> None:
+        self.app = app
+        self.url = url
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if (
+            scope["type"] != "http"
+            or scope["method"] in READING
+            or scope["path"] in FROM_SERVERS
+            or comes_from(Headers(scope=scope), self.url)
+        ):
+            await self.app(scope, receive, send)
+            return
+        refused = message_page(Request(scope), "foreign-form", status=403)
+        await refused(scope, receive, send)
+
+
+def answer_in_pages(app: FastAPI) -> None:
+    """Answer with pages also where no route is."""
+
+    @app.exception_handler(HTTPException)
+    async def answer_framework(request: Request, error: HTTPException) -> Response:
+        code = {404: "not-found", 405: "not-found", 413: "malformed"}.get(error.status_code)
+        response = message_page(request, code or "malformed", status=error.status_code)
+        if "allow" in (error.headers or {}):
+            response.headers["Allow"] = (error.headers or {})["allow"]
+        return response
