@@ -69,5 +69,9 @@ class TooLarge(Refusal):
     """The request is bigger than the platform takes."""
 
 
+class TooManyRequests(Refusal):
+    """Whoever asks has asked too often; `members` say when to come again, as `retry_after`."""
+
+
 class Unavailable(Refusal):
     """A part that this answer needs is away for the moment; asking again later helps."""

@@ -1,9 +1,10 @@
 """What the members service reads from its environment."""
 
+from ipaddress import ip_network
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, SecretStr, field_validator
+from pydantic import BeforeValidator, Field, IPvAnyNetwork, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
 from shared.sealing import Seals
@@ -45,6 +46,25 @@ class MembersSettings(Settings):
         BeforeValidator(_split),
         Field(description="Asked for mail domains in place of the machine's own, by commas."),
     ] = ()
+
+    trusted_proxies: Annotated[
+        tuple[IPvAnyNetwork, ...],
+        NoDecode,
+        BeforeValidator(_split),
+        Field(description="From where our proxies ask, by commas: they say who asks them."),
+    ] = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
+    guess_seconds: Seconds = Field(
+        default=600, description="How long guesses that failed are counted, from the first one on."
+    )
+    guesses_per_source: Annotated[int, Field(ge=1)] = Field(
+        default=100, description="Guesses of one kind that may fail from one network address."
+    )
+    guesses_per_name: Annotated[int, Field(ge=1)] = Field(
+        default=20, description="Guesses that may fail from one address for the same client."
+    )
+    unfinished_per_source: Annotated[int, Field(ge=1)] = Field(
+        default=1_000, description="Logins that may be begun and not ended from one address."
+    )
 
     @field_validator("master_keys")
     @classmethod

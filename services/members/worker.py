@@ -7,6 +7,7 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.members.model.failed_guess import FailedGuess
 from services.members.model.signing_key import RotationTimes
 from services.members.settings import MembersSettings
 from services.members.use_cases.change_over_signing_keys import change_over_signing_keys
@@ -16,7 +17,7 @@ from services.members.use_cases.purge_erased import purge_erased
 from shared.messaging.broker import connected
 from shared.messaging.erasing import forget_streamed
 from shared.serving import Worker
-from shared.timers import Timer
+from shared.timers import Timer, forgetting
 
 FORGET_SECONDS: Final = 300
 MARGIN_SECONDS: Final = 60
@@ -35,6 +36,7 @@ WORKER: Final = Worker(
     timers=[
         Timer("forget-authorizations", forget, every_seconds=FORGET_SECONDS),
         Timer("forget-logins", forget_former_logins, every_seconds=FORGET_SECONDS),
+        Timer("forget-guesses", forgetting(FailedGuess.ends_at), every_seconds=FORGET_SECONDS),
     ],
 )
 

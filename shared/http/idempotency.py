@@ -2,8 +2,8 @@
 
 The contract is Stripe's: same key, same answer, across replicas and restarts, also when the answer
 was a refusal; another request with that key is 422, one at work with it 409. Requests that could
-not be read (401, 422), that lacked a precondition (428) and faults (5xx) are not remembered:
-sending them again tries again.
+not be read (401, 422), lacked a precondition (428) or came too often (429), and faults (5xx) are
+not remembered: sending them again tries again.
 
 The answer is written in the transaction of the effect, so there is no moment in which one exists
 without the other. What says "at work" is an advisory lock that ends with that transaction, also
@@ -28,6 +28,7 @@ from shared.refusals import (
     Invalid,
     PreconditionRequired,
     Refusal,
+    TooManyRequests,
     Unauthenticated,
     Unavailable,
 )
@@ -165,7 +166,9 @@ def is_remembered(refusal: Refusal) -> bool:
 
     It is not where the request only lacked something, or a part of the platform was away.
     """
-    return not isinstance(refusal, Unauthenticated | PreconditionRequired | Unavailable)
+    return not isinstance(
+        refusal, Unauthenticated | PreconditionRequired | TooManyRequests | Unavailable
+    )
 
 
 async def remember(

@@ -32,6 +32,7 @@ from shared.refusals import (
     PreconditionRequired,
     Refusal,
     TooLarge,
+    TooManyRequests,
     Unauthenticated,
     Unavailable,
 )
@@ -50,6 +51,7 @@ STATUS: Final[dict[type[Refusal], int]] = {
     TooLarge: 413,
     Invalid: 422,
     PreconditionRequired: 428,
+    TooManyRequests: 429,
     Unavailable: 503,
 }
 

@@ -16,6 +16,7 @@ from services.members.http import (
     scim_groups,
     scim_tokens,
 )
+from services.members.http.guesses import Guesses
 from services.members.http.login import callback, leaving, start
 from services.members.http.oauth import (
     authorize,
@@ -64,6 +65,7 @@ def create_app(settings: MembersSettings) -> FastAPI:
     app.include_router(leaving.router)
     app.include_router(scim.router)
     app.state.signing_keys = ring
+    app.state.guesses = Guesses(settings)
     app.state.identity_providers = IdentityProviderClient(
         allow_private=settings.identity_allow_private,
         seconds=settings.identity_seconds,

@@ -15,6 +15,7 @@ from services.members.gateways.identity_provider_http import (
     IdentityProviderClient,
     ProviderAway,
 )
+from services.members.http.guesses import guard_of
 from services.members.http.login.cookies import (
     BROWSER,
     CITY,
@@ -25,8 +26,8 @@ from services.members.http.login.cookies import (
     set_cookie,
 )
 from services.members.http.login.forms import is_slug, read_answer
-from services.members.http.login.pages import address, language_of, page, refusal_page
-from services.members.http.login.start import callback_of, refused
+from services.members.http.login.pages import PageRoute, address, language_of, page, refusal_page
+from services.members.http.login.start import callback_of, guard_of_browser, refused
 from services.members.http.login.texts import ROLE_NAMES
 from services.members.http.settings import current_seals
 from services.members.model.claims import roles_of, verified_email_of
@@ -41,7 +42,7 @@ from services.members.use_cases.finish_test_login import finish_test_login
 from services.members.use_cases.use_attempt import use_attempt
 from shared.clock import utc_now
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 CLAIM_LIMIT: Final = 300
 
@@ -53,19 +54,23 @@ async def get_callback(slug: str, request: Request) -> Response:
     if answer is None or "state" not in answer or not is_slug(slug):
         return refusal_page(request, "malformed", status=400)
     browser = cookie_of(request, BROWSER)
+    if browser is None:
+        return refusal_page(request, "attempt-unknown", status=400)
+    guard = guard_of_browser(request, browser)
+    guard.ensure_open()
     async with request.app.state.sessions.begin() as session:
-        found = None
-        if browser is not None:
-            found = await use_attempt(
-                session, member=slug, state=answer["state"], browser=browser, now=utc_now()
-            )
+        found = await use_attempt(
+            session, member=slug, state=answer["state"], browser=browser, now=utc_now()
+        )
     if found is None:
+        await guard.failed()
         return refusal_page(request, "attempt-unknown", status=400)
     attempt, provider = found
     try:
         said = await _said(request, attempt, provider, answer)
     except (ProviderAway, LoginRefused) as error:
         return refused(request, error, provider, attempt.purpose, attempt.authorization_id)
+    await guard_of(request, "unfinished").ended_well()
     if attempt.purpose == "test":
         return await _tested(request, provider, said)
     return await _come_in(request, attempt, provider, said)

@@ -10,7 +10,7 @@ from services.members.gateways.identity_provider_http import (
     IdentityProviderClient,
     ProviderAway,
 )
-from services.members.http.guesses import guard_of
+from services.members.http.guesses import TooManyGuesses, guard_of
 from services.members.http.login.cookies import LOGIN_PATH, SIGN_IN, cookie_of, drop_cookie
 from services.members.http.login.forms import is_own_form, is_slug, is_ticket, read_fields
 from services.members.http.login.pages import PageRoute, address, language_of, page, refusal_page
@@ -120,7 +120,12 @@ async def post_backchannel_logout(slug: str, request: Request) -> Response:
     if not is_slug(slug) or not 0 < len(token) <= TOKEN_LIMIT:
         return JSONResponse({"error": "invalid_request"}, 400)
     guard = guard_of(request, "logout", slug)
-    guard.ensure_open()
+    try:
+        guard.ensure_open()
+    except TooManyGuesses as refusal:
+        wait = {"Retry-After": str(refusal.seconds)}
+        return JSONResponse({"error": "temporarily_unavailable"}, 429, wait)
+    is_believed = False
     async with request.app.state.reading_sessions() as session:
         providers = list(await active_providers_of(session, slug))
     for provider in providers:
@@ -129,11 +134,13 @@ async def post_backchannel_logout(slug: str, request: Request) -> Response:
         except (ProviderAway, LoginRefused) as error:
             log.info("logout.refused", member=slug, error=str(error)[:300])
             continue
+        is_believed = True
         async with request.app.state.sessions.begin() as session:
             if await hear_logout(session, provider, left, now=utc_now()):
                 guard.proved()
                 return Response(status_code=200)
-    await guard.failed()
+    if not is_believed:
+        await guard.failed()
     return JSONResponse({"error": "invalid_request"}, 400)
 
 

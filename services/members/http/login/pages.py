@@ -2,16 +2,18 @@
 
 import hashlib
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from fastapi import Request
+from fastapi import Request, Response
 from fastapi.responses import HTMLResponse
+from fastapi.routing import APIRoute
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from services.members.http.guesses import TooManyGuesses
 from services.members.http.login.texts import LANGUAGES, TEXTS, Language, language_for
 
 TEMPLATES: Final = Environment(
@@ -134,6 +136,23 @@ def refusal_page(
         back=back,
         back_text=texts["to_cities"],
     )
+
+
+class PageRoute(APIRoute):
+    """A route for people: also that somebody has to wait is said with a page."""
+
+    def get_route_handler(self) -> Callable[[Request], Awaitable[Response]]:  # type: ignore[override]
+        handle = super().get_route_handler()
+
+        async def handle_for_people(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except TooManyGuesses as refusal:
+                page = refusal_page(request, refusal.code, status=429, title="wait")
+                page.headers["Retry-After"] = str(refusal.seconds)
+                return page
+
+        return handle_for_people
 
 
 def address(path: str, **parameters: str | None) -> str:

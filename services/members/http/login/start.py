@@ -13,6 +13,7 @@ from services.members.gateways.identity_provider_http import (
     IdentityProviderClient,
     ProviderAway,
 )
+from services.members.http.guesses import Guard, guard_of
 from services.members.http.login.cookies import (
     BROWSER,
     CITY,
@@ -24,6 +25,7 @@ from services.members.http.login.cookies import (
 )
 from services.members.http.login.forms import is_slug, read_fields, ticket_for
 from services.members.http.login.pages import (
+    PageRoute,
     address,
     language_of,
     locales_of,
@@ -38,7 +40,7 @@ from services.members.model.id_token import LoginRefused
 from services.members.model.identity_provider import IdentityProvider, ProviderNotFound
 from services.members.model.login_attempt import LoginPurpose
 from services.members.model.member import Member
-from services.members.model.one_time import new_one_time_secret
+from services.members.model.one_time import hash_of, new_one_time_secret
 from services.members.model.sign_in import SignIn
 from services.members.model.upstream import ensure_usable
 from services.members.queries.email_domains import owner_of
@@ -57,7 +59,7 @@ from shared.clock import utc_now
 
 log = structlog.get_logger(__name__)
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 LOGOUT: Final = "logout"
 """What the ticket of the form is for that logs somebody out."""
@@ -87,6 +89,8 @@ async def post_login(request: Request) -> Response:
 
     Nothing is looked up of the person: the answer is the same whether anybody has this address.
     """
+    guard = guard_of(request, "mail")
+    guard.ensure_open()
     fields = await read_fields(request)
     if fields is None:
         return refusal_page(request, "malformed", status=400)
@@ -95,6 +99,7 @@ async def post_login(request: Request) -> Response:
         owner = await owner_of(session, domain_of(fields.get("email", "").strip()))
     if owner in {member.slug for member in members}:
         return RedirectResponse(_way_to(request, str(owner)), 303)
+    await guard.failed()
     return _cities(request, members, is_mail_unknown=True)
 
 
@@ -142,6 +147,8 @@ async def depart(
     settings: MembersSettings = request.app.state.settings
     client: IdentityProviderClient = request.app.state.identity_providers
     browser = cookie_of(request, BROWSER) or new_one_time_secret()
+    unfinished = guard_of(request, "unfinished")
+    unfinished.ensure_open()
     try:
         async with client.turn(provider.issuer):
             metadata = await client.metadata(provider.issuer)
@@ -162,9 +169,16 @@ async def depart(
             )
     except (ProviderAway, LoginRefused) as error:
         return refused(request, error, provider, purpose, wishes.authorization_id)
+    await unfinished.failed()  # until it comes back
+    guard_of_browser(request, browser).proved()
     response = RedirectResponse(url, 302)
     set_cookie(response, BROWSER, browser)
     return response
+
+
+def guard_of_browser(request: Request, browser: str) -> Guard:
+    """Watch what a browser brings back, each for itself."""
+    return guard_of(request, "login", hash_of(browser))
 
 
 def refused(

@@ -70,6 +70,9 @@ TEXTS: Final[Mapping[Language, Texts]] = {
         "no-such-city": "Nobody can log in for this city here. Choose yours from the list.",
         "test-over": "This address for a test login is not valid, or no longer. Ask for a new one.",
         "malformed": "This address is incomplete. Begin again.",
+        "wait": "Please wait a little",
+        "too-many-guesses": "Too much that came from your network did not work. Try again in a"
+        " few minutes.",
         "foreign-form": "This form was sent from another site. Begin again.",
     },
     "ja": {
@@ -134,6 +137,9 @@ TEXTS: Final[Mapping[Language, Texts]] = {
         "test-over": "テストログインのアドレスが無効か、期限切れです。"
         "新しいアドレスを取得してください。",
         "malformed": "アドレスが不完全です。最初からやり直してください。",
+        "wait": "しばらくお待ちください",
+        "too-many-guesses": "お使いのネットワークからの操作が何度も失敗しました。"
+        "数分後にもう一度お試しください。",
         "foreign-form": "別のサイトから送信されたフォームです。最初からやり直してください。",
     },
 }

@@ -18,12 +18,14 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.members.http.guesses import guard_of
 from services.members.http.login.cookies import (
     LOGIN_PATH,
     cookie_of,
     set_cookie,
     sign_in_of,
 )
+from services.members.http.login.pages import PageRoute
 from services.members.http.oauth.errors import AuthenticationUnmet
 from services.members.http.oauth.forms import read_body, read_query
 from services.members.http.oauth.grants import Issuing
@@ -33,7 +35,7 @@ from services.members.http.oauth.server import AuthorizationServer, CheckedReque
 from services.members.http.oauth.serving import address_of, issuing_of
 from services.members.model.authorization_request import AuthorizationRequest
 from services.members.model.client import Client
-from services.members.model.one_time import new_one_time_secret
+from services.members.model.one_time import hash_of, new_one_time_secret
 from services.members.model.sign_in import SignIn
 from services.members.queries.authorization_requests import has_consented, who_signed_in
 from services.members.use_cases.begin_authorization import (
@@ -45,7 +47,7 @@ from services.members.use_cases.begin_authorization import (
 )
 from shared.clock import utc_now
 
-router = APIRouter(tags=["login"])
+router = APIRouter(tags=["login"], route_class=PageRoute)
 
 AUTHORIZE_PATH: Final = "/oauth/authorize"
 CONSENT_PATH: Final = "/oauth/consent"
@@ -133,6 +135,7 @@ class Asked:
         },
         302: {"description": "To the login, or back to the application with a code or an error"},
         400: {"description": "A page that says what is wrong", "content": {"text/html": {}}},
+        429: {"description": "A page that asks to wait", "content": {"text/html": {}}},
     },
 )
 async def get_authorize(request: Request) -> Response:
@@ -143,13 +146,26 @@ async def get_authorize(request: Request) -> Response:
     """
     issuing = await issuing_of(request)
     now = utc_now()
+    try:
+        given = read_query(request)
+    except OAuth2Error as error:
+        return _refused(request, error, issuing)
+    guard = guard_of(request, "authorization", _address_in(given))
+    guard.ensure_open()
     async with request.app.state.sessions.begin() as session:
         # What was written stays, also with a refusal: a pushed request is good once.
+        asked = None
         try:
-            asked = await _asked(request, session, read_query(request), issuing, now)
-            return await _answer(request, session, asked, issuing, now)
+            asked = await _asked(request, session, given, issuing, now)
+            response = await _answer(request, session, asked, issuing, now)
         except (OAuth2Error, AuthorizationGone) as error:
-            return _refused(request, error, issuing)
+            response = _refused(request, error, issuing)
+    if asked is not None:
+        guard.proved()
+        await _count(request, asked, response, is_pushed="request_uri" in given)
+    elif response.status_code == 400:
+        await guard.failed()
+    return response
 
 
 @router.post(
@@ -162,9 +178,15 @@ async def post_consent(request: Request) -> Response:
     """Hear whether the person lets the application act for them."""
     issuing = await issuing_of(request)
     now = utc_now()
+    try:
+        form = await read_body(request)
+    except OAuth2Error as error:
+        return _refused(request, error, issuing)
+    guard = guard_of(request, "authorization")
+    guard.ensure_open()
     async with request.app.state.sessions.begin() as session:
+        asked = None
         try:
-            form = await read_body(request)
             given = {"continue": form.get("authorization", "")}
             asked = await _asked(request, session, given, issuing, now)
             sign_in = await sign_in_of(request, session, now=now)
@@ -174,9 +196,35 @@ async def post_consent(request: Request) -> Response:
             )
         except (OAuth2Error, AuthorizationGone) as error:
             response = _refused(request, error, issuing)
+    if asked is not None:
+        await _count(request, asked, response)
+    elif response.status_code == 400:
+        await guard.failed()
     if isinstance(response, Redirection):
         response.status_code = SEE_OTHER
     return response
+
+
+def _address_in(given: dict[str, str]) -> str | None:
+    """Name what decides whether a browser may be sent here: no other application suffers for it."""
+    if "redirect_uri" not in given:
+        return None
+    return hash_of(f"{given.get('client_id')} {given['redirect_uri']}")
+
+
+async def _count(
+    request: Request, asked: Asked, response: Response, *, is_pushed: bool = False
+) -> None:
+    """Count what anybody can leave behind, until somebody comes back to it."""
+    unfinished = guard_of(request, "unfinished")
+    has_begun = asked.kept is None and not isinstance(response, Redirection)
+    has_ended = asked.kept is not None and asked.kept.used_at is not None
+    # What is pushed was counted then, unless its client had proved who it is.
+    has_ended |= is_pushed and asked.client.authentication == "none"
+    if has_begun and not has_ended:
+        await unfinished.failed()
+    elif has_ended and not has_begun:
+        await unfinished.ended_well()
 
 
 async def _decided(
@@ -228,7 +276,11 @@ async def _asked(
 async def _answer(
     request: Request, session: AsyncSession, asked: Asked, issuing: Issuing, now: datetime
 ) -> Response:
-    """Send the browser to where it has to go next."""
+    """Send the browser to where it has to go next.
+
+    Raises:
+        TooManyGuesses: too much was begun from there, and not ended.
+    """
     sign_in = await sign_in_of(request, session, now=now)
     is_silent = "none" in asked.prompts
     if sign_in is None or asked.needs_login(sign_in, now):
@@ -284,6 +336,7 @@ async def _kept(
     browser = cookie_of(request, AUTHORIZATION) or new_one_time_secret()
     if asked.kept is not None:
         return asked.kept, browser
+    guard_of(request, "unfinished").ensure_open()
     kept = await begin_authorization(
         session, asked.client.id, asked.parameters, browser=browser, now=now
     )

@@ -24,7 +24,7 @@ from services.members.http.oauth.grants import (
 )
 from services.members.http.oauth.routes import CLIENT_FORM, TEXT, TokenErrorOut
 from services.members.http.oauth.server import AuthorizationServer, CheckedRequest
-from services.members.http.oauth.serving import checked, issuing_of, own_tokens_of
+from services.members.http.oauth.serving import checked, guarded, issuing_of, own_tokens_of
 from services.members.http.oauth.tokens import OwnTokens, said_of
 from services.members.model.client import Client
 from services.members.model.one_time import hash_of
@@ -61,6 +61,7 @@ ERRORS: Final[dict[int | str, dict[str, Any]]] = {
     400: {"model": TokenErrorOut, "description": "`invalid_request` and what the standard names"},
     401: {"model": TokenErrorOut, "description": "`invalid_client`"},
     413: {"model": TokenErrorOut, "description": "`invalid_request`: the form is too large"},
+    429: {"model": TokenErrorOut, "description": "`temporarily_unavailable`: see `Retry-After`"},
 }
 
 
@@ -87,8 +88,11 @@ async def _answered(
             except OAuth2Error as error:
                 return AuthorizationServer.answer(*error())
 
-        async with request.app.state.sessions.begin() as session:
-            return await session.run_sync(answer)  # type: ignore[no-any-return]
+        async def answered() -> Response:
+            async with request.app.state.sessions.begin() as session:
+                return await session.run_sync(answer)  # type: ignore[no-any-return]
+
+        return await guarded(request, form, answered, is_beginning=path == PAR_PATH)
     except OAuth2Error as error:
         return AuthorizationServer.answer(*error())
 

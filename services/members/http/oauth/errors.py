@@ -5,6 +5,8 @@ Authlib has no types, hence `ignore[misc]`. Names say what went wrong.
 
 from authlib.oauth2 import OAuth2Error
 
+from services.members.http.guesses import TooManyGuesses
+
 
 class MalformedRequest(OAuth2Error):  # type: ignore[misc]
     """The request cannot be read. Source: RFC 6749, section 5.2."""
@@ -22,6 +24,24 @@ class WrongCredentials(OAuth2Error):  # type: ignore[misc]
     def get_headers(self) -> list[tuple[str, str]]:
         headers: list[tuple[str, str]] = super().get_headers()
         return [*headers, ("WWW-Authenticate", 'Basic realm="renkei", charset="UTF-8"')]
+
+
+class SlowDown(OAuth2Error):  # type: ignore[misc]
+    """Too much has failed that came from there. Source: RFC 6585, section 4.
+
+    OAuth names no error for it; this one says that the same request may succeed later.
+    """
+
+    error = "temporarily_unavailable"
+    status_code = 429
+
+    def __init__(self, refusal: TooManyGuesses) -> None:
+        super().__init__(refusal.detail)
+        self.seconds = refusal.seconds
+
+    def get_headers(self) -> list[tuple[str, str]]:
+        headers: list[tuple[str, str]] = super().get_headers()
+        return [*headers, ("Retry-After", str(self.seconds))]
 
 
 class GrantUnsupported(OAuth2Error):  # type: ignore[misc]

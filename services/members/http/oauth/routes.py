@@ -10,7 +10,7 @@ from services.members.http.oauth.forms import ASSERTION, FORM, read_client_form
 from services.members.http.oauth.grants import GRANTS, SECRET_METHODS, ClientCredentials
 from services.members.http.oauth.keys import KeyRing
 from services.members.http.oauth.server import AuthorizationServer
-from services.members.http.oauth.serving import address_of, checked, issuing_of
+from services.members.http.oauth.serving import address_of, checked, guarded, issuing_of
 
 router = APIRouter(tags=["tokens"])
 
@@ -75,6 +75,7 @@ TOKEN_FORM: Final = {
             "`invalid_grant`, `invalid_scope`, `invalid_target`, `invalid_dpop_proof`",
             401: "`invalid_client`",
             413: "`invalid_request`: the form is too large",
+            429: "`temporarily_unavailable`: too much has failed from there; see `Retry-After`",
         }.items()
     },
     openapi_extra={"requestBody": {"required": True, "content": {FORM: {"schema": TOKEN_FORM}}}},
@@ -93,14 +94,18 @@ async def post_token(request: Request) -> Response:
         # A machine with a secret leaves no trace, so its token needs no transaction.
         is_read = form.credentials.method in SECRET_METHODS and form.proof is None
         is_read &= form.parameters["grant_type"] == ClientCredentials.GRANT_TYPE
-        state = request.app.state
-        async with state.reading_sessions() if is_read else state.sessions.begin() as session:
-            # Committed also if it is refused: who comes second with a code ends its session.
-            return await session.run_sync(  # type: ignore[no-any-return]  # Authlib has no types
-                lambda database: AuthorizationServer(
-                    database, issuing, ready
-                ).create_token_response(ready)
-            )
+
+        async def answer() -> Response:
+            state = request.app.state
+            async with state.reading_sessions() if is_read else state.sessions.begin() as session:
+                # Committed also if it is refused: who comes second with a code ends its session.
+                return await session.run_sync(  # type: ignore[no-any-return]  # Authlib has no types
+                    lambda database: AuthorizationServer(
+                        database, issuing, ready
+                    ).create_token_response(ready)
+                )
+
+        return await guarded(request, form, answer)
     except OAuth2Error as error:
         return AuthorizationServer.answer(*error())
 
