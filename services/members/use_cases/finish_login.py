@@ -33,7 +33,10 @@ from services.members.queries.officials import (
     named_with,
     official_with_identity,
 )
+from services.members.use_cases.end_sign_in import themselves
 from services.members.use_cases.open_sign_in import Proof, open_sign_in
+from services.members.use_cases.record import record
+from services.members.use_cases.record_change_of_official import record_change
 from shared.actor import Actor
 from shared.contracts.members import OfficialAppointed, OfficialChanged, Role
 from shared.identifiers import new_id
@@ -54,6 +57,7 @@ class TurnedAway:
     """Somebody has none; `code` names why."""
 
     code: str
+    official_id: UUID | None = None
 
 
 async def finish_login(
@@ -67,7 +71,7 @@ async def finish_login(
     seals: Seals,
     now: datetime,
 ) -> CameIn | TurnedAway:
-    """Find out which official of the member it is, and open a session.
+    """Find out which official of the member it is, and open a session; either way it is recorded.
 
     Who they are is what issuer and subject say; an address counts once, when it binds an
     invitation, and then the provider must have checked it and its domain be the member's. A refusal
@@ -83,6 +87,57 @@ async def finish_login(
         seals: for what is kept.
         now: when.
     """
+    came = await _come(
+        session,
+        attempt,
+        asked,
+        said,
+        former_cookie=former_cookie,
+        lasts=lasts,
+        seals=seals,
+        now=now,
+    )
+    if isinstance(came, TurnedAway):
+        who = came.official_id
+        await record(
+            session,
+            member=asked.member,
+            action="login.refused",
+            subject=f"identity_provider:{asked.id}" if who is None else f"official:{who}",
+            actor=None,
+            at=now,
+            outcome="refused",
+            reason=came.code,
+            details={"provider": str(asked.id)},
+        )
+        return came
+    await record(
+        session,
+        member=asked.member,
+        action="login.succeeded",
+        subject=f"official:{came.sign_in.official_id}",
+        actor=themselves(came.sign_in),
+        at=now,
+        details={
+            "provider": str(asked.id),
+            "sign_in": str(came.sign_in.id),
+            "acr": came.sign_in.acr,
+        },
+    )
+    return came
+
+
+async def _come(
+    session: AsyncSession,
+    attempt: LoginAttempt,
+    asked: IdentityProvider,
+    said: Said,
+    *,
+    former_cookie: str | None,
+    lasts: timedelta,
+    seals: Seals,
+    now: datetime,
+) -> CameIn | TurnedAway:
     member = await member_for_change(session, asked.member)
     provider = await provider_of(session, asked.member, asked.id)
     if member.status == "withdrawn":
@@ -92,13 +147,11 @@ async def finish_login(
     identity_id = await _known_identity(session, provider, said.subject, now)
     official = await official_with_identity(session, member.slug, identity_id)
     if official is None:
-        official = await _invited(session, provider, said, identity_id, now)
-    if official is None:
-        official = _newcomer(session, member, provider, said, identity_id, now)
+        official = await _first_seen(session, member, provider, said, identity_id, now)
     if official is None:
         return TurnedAway("not-invited")
     if official.status != "active":
-        return TurnedAway("blocked")
+        return TurnedAway("blocked", official.id)
     await _take_roles(session, official, roles_of(provider, said.claims), now)
     sign_in, cookie = await open_sign_in(
         session,
@@ -140,6 +193,38 @@ async def _known_identity(
         index_elements=["issuer", "subject"], set_={"seen_at": now}
     ).returning(Identity.id)
     return (await session.execute(noted)).scalar_one()
+
+
+async def _first_seen(
+    session: AsyncSession,
+    member: Member,
+    provider: IdentityProvider,
+    said: Said,
+    identity_id: UUID,
+    now: datetime,
+) -> Official | None:
+    """Find or make the official that somebody is from now on."""
+    happened, reason = "bound", None
+    official = await _invited(session, provider, said, identity_id, now)
+    if official is None:
+        happened, reason = "appointed", "unknown-to-the-member"
+        official = _newcomer(session, member, provider, said, identity_id, now)
+    if official is not None and official.identity_id == identity_id:
+        await record(
+            session,
+            member=member.slug,
+            action=f"official.{happened}",
+            subject=f"official:{official.id}",
+            actor=None,
+            at=now,
+            reason=reason,
+            details={
+                "provider": str(provider.id),
+                "identity": str(identity_id),
+                "roles": official.roles,
+            },
+        )
+    return official
 
 
 async def _invited(
@@ -240,4 +325,7 @@ async def _take_roles(
                 at=now,
                 audience=(official.member,),
             ),
+        )
+        await record_change(
+            session, before, official.state(), by=None, reason="said-by-provider", now=now
         )

@@ -27,7 +27,7 @@ from services.members.http.login.cookies import (
 )
 from services.members.http.login.forms import is_slug, read_answer
 from services.members.http.login.pages import PageRoute, address, language_of, page, refusal_page
-from services.members.http.login.start import callback_of, guard_of_browser, refused
+from services.members.http.login.start import callback_of, code_of, guard_of_browser, refused
 from services.members.http.login.texts import ROLE_NAMES
 from services.members.http.settings import current_seals
 from services.members.model.claims import roles_of, verified_email_of
@@ -39,6 +39,7 @@ from services.members.model.upstream import Said, ensure_usable, finish
 from services.members.settings import MembersSettings
 from services.members.use_cases.finish_login import TurnedAway, finish_login
 from services.members.use_cases.finish_test_login import finish_test_login
+from services.members.use_cases.refuse_login import refuse_login
 from services.members.use_cases.use_attempt import use_attempt
 from shared.clock import utc_now
 
@@ -69,6 +70,11 @@ async def get_callback(slug: str, request: Request) -> Response:
     try:
         said = await _said(request, attempt, provider, answer)
     except (ProviderAway, LoginRefused) as error:
+        # What uses the attempt up has been committed, and asking needs no transaction: the refusal
+        # is recorded in one of its own.
+        async with request.app.state.sessions.begin() as session:
+            code = code_of(error)
+            await refuse_login(session, provider, attempt.purpose, code=code, now=utc_now())
         return refused(request, error, provider, attempt.purpose, attempt.authorization_id)
     await guard_of(request, "unfinished").ended_well()
     if attempt.purpose == "test":

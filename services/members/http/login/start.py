@@ -189,7 +189,7 @@ def refused(
     authorization_id: UUID | None,
 ) -> Response:
     """Say that a provider did not answer, or that its answer is not good; more in a test."""
-    code = "provider-away" if isinstance(error, ProviderAway) else error.code
+    code = code_of(error)
     log.warning("login.refused", code=code, member=provider.member, detail=str(error)[:300])
     is_plain = code in PLAIN
     shown = str(error) if purpose == "test" else code
@@ -201,6 +201,11 @@ def refused(
         title="test_failed" if purpose == "test" else "not_logged_in",
         back=address(LOGIN_PATH, authorization=_text(authorization_id)),
     )
+
+
+def code_of(error: ProviderAway | LoginRefused) -> str:
+    """Name what went wrong."""
+    return "provider-away" if isinstance(error, ProviderAway) else error.code
 
 
 PLAIN: Final = frozenset(
