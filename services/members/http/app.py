@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from services.members.gateways.domain_records import DnsRecords
 from services.members.gateways.identity_provider_http import IdentityProviderClient
 from services.members.http import (
+    audit,
     clients,
     email_domains,
     identity_providers,
@@ -54,6 +55,7 @@ def create_app(settings: MembersSettings) -> FastAPI:
             scim_tokens.router,
             scim_groups.router,
             me.router,
+            audit.router,
         ],
         own_keys=own_keys,
     )

@@ -117,6 +117,11 @@ class AuditTrailNotFound(NotFound):
     title = "There is no such audit trail"
 
 
+class AuditEntryNotFound(NotFound):
+    code = "audit-entry-not-found"
+    title = "There is no such entry in the audit trail"
+
+
 def ensure_sees_trail_of(member: str, speaker: Speaker) -> None:
     """Refuse whoever may not read the trail of `member`: all but its own administrators.
 

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from services.members.model.audit import (
     BEGINNING,
     AuditEntry,
+    AuditEntryNotFound,
     AuditHead,
     Break,
     Outcome,
@@ -21,7 +22,7 @@ from services.members.model.audit import (
 )
 from shared.http.paging import Paging
 
-BATCH: Final = 500
+BATCH: Final = 200
 
 AuditSort = Literal["created", "-created"]
 
@@ -77,9 +78,18 @@ async def list_entries(
     return await paging.fetch(session, query, AuditEntry.position, descending=descending)
 
 
-async def entry_at(session: AsyncSession, member: str, position: int) -> AuditEntry | None:
-    """Find the entry at a place of a member's trail."""
-    return await session.get(AuditEntry, (member, position))
+async def walk_from(session: AsyncSession, member: str, position: int) -> Walk:
+    """Go on behind an entry of a member's trail; behind 0 from the beginning.
+
+    Raises:
+        AuditEntryNotFound: the trail has no such entry.
+    """
+    if position == 0:
+        return Walk()
+    entry = await session.get(AuditEntry, (member, position))
+    if entry is None:
+        raise AuditEntryNotFound(f"The trail of {member} has no entry at {position}.")
+    return Walk(entry.position, entry.hash)
 
 
 async def entries_after(
