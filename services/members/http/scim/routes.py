@@ -29,9 +29,10 @@ from scim2_server.responses import ScimResponse
 from scim2_server.service import scim_exception_of
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.members.http.guesses import TooManyGuesses, guard_of
 from services.members.http.scim.resources import SERVICE
 from services.members.http.scim.storage import MemberStorage
-from services.members.model.scim import ScimNameTaken
+from services.members.model.scim import ScimNameTaken, token_hash_of
 from services.members.model.speaker import SpeakerUnknown
 from services.members.use_cases.enter_by_scim import Directory, enter_by_scim
 from shared.clock import utc_now
@@ -64,6 +65,13 @@ EXCEPTIONS: Final[dict[type[Refusal], type[SCIMException]]] = {
 }
 """What SCIM says in place of our refusals."""
 
+
+class TooManyRequestsException(SCIMException):
+    """The library leaves this status to whoever needs it. Source: RFC 6585, section 4."""
+
+    status = 429
+
+
 # Described by its own discovery (`/ServiceProviderConfig`, `/Schemas`), and not by OpenAPI.
 router = APIRouter(include_in_schema=False)
 
@@ -73,6 +81,10 @@ async def answer_directory(path: str, request: Request) -> Response:
     """Do what the directory asks, in one transaction."""
     try:
         return _shown(await _answered(path, request))
+    except TooManyGuesses as refusal:
+        answer = _shown(SERVICE.error_response(TooManyRequestsException(detail=refusal.detail)))
+        answer.headers["Retry-After"] = str(refusal.seconds)
+        return answer
     except tuple(EXCEPTIONS) as refusal:
         return _shown(SERVICE.error_response(exception_of(refusal)))
     except ValidationError as error:
@@ -83,6 +95,18 @@ async def answer_directory(path: str, request: Request) -> Response:
 
 async def _answered(path: str, request: Request) -> ScimResponse:
     token = _token(request)
+    guard = guard_of(request, "provisioning", token_hash_of(token))
+    guard.ensure_open()
+    try:
+        response = await _answered_with(token, path, request)
+    except SpeakerUnknown:
+        await guard.failed()
+        raise
+    guard.proved()
+    return response
+
+
+async def _answered_with(token: str, path: str, request: Request) -> ScimResponse:
     body = await request.body()
     if len(body) > BODY_LIMIT_BYTES:
         raise PayloadTooLargeException(detail=f"At most {BODY_LIMIT_BYTES} bytes are read.")
