@@ -22,13 +22,9 @@ SEE_OTHER: Final = 303
 def settings_of(database: Database | None = None, **more: Any) -> PortalSettings:
     given = environment(database)
     key = SecretStr(json.dumps(CLIENT_KEY.as_dict(private=True)))
+    own: dict[str, Any] = {"portal_client_id": CLIENT_ID, "portal_client_key": key} | more
     return PortalSettings(
-        database_url=given["database_url"],
-        issuer=ISSUER,
-        master_keys=given["master_keys"],
-        portal_client_id=CLIENT_ID,
-        portal_client_key=key,
-        **more,
+        database_url=given["database_url"], issuer=ISSUER, master_keys=given["master_keys"], **own
     )
 
 

@@ -81,7 +81,7 @@ async def test_one_sees_where_one_is_logged_in_and_ends_what_one_does_not_recogn
         theirs = await another.get("/")
 
     assert text_of(seen).count("Began 2026-11-23 08:15 UTC") == 2
-    assert text_of(seen).count("(this browser)") == 1
+    assert text_of(seen).count("This browser") == 1
     assert (ended.status_code, ended.headers["location"]) == (303, "/sessions")
     assert theirs.headers["location"] == "/?ended=1"
     assert (await browser.get("/")).status_code == 200

@@ -83,9 +83,12 @@ def message_page(
     )
 
 
+def here(request: Request) -> str:
+    """Where the same page can be asked for again; the first page for what is good once."""
+    is_page = request.method == "GET" and not request.url.path.startswith("/session/callback")
+    return request.url.path if is_page else "/"
+
+
 def _languages(request: Request) -> list[tuple[str, str, str]]:
-    """Where to ask for the same page in each language; a form's answer leads to the first page."""
-    path = request.url.path if request.method == "GET" else "/"
-    if path.startswith("/session/callback"):
-        path = "/"
+    path = here(request)
     return [(tag, name, f"{path}?{urlencode({LOCALES: tag})}") for tag, name in LANGUAGES.items()]

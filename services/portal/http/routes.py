@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from services.portal.gateways.authorization_server import PlatformAway
 from services.portal.gateways.platform_api import ApiRefused
 from services.portal.http.cookies import SESSION
-from services.portal.http.pages import message_page
+from services.portal.http.pages import here, message_page
 from services.portal.settings import PortalSettings
 from shared.database import is_outage
 from shared.http.browser import comes_from, drop_cookie
@@ -62,7 +62,9 @@ def fault_page(request: Request, error: Exception) -> Response:
     """Say that the platform is away, or that we are wrong; sessions outlive both."""
     if isinstance(error, PlatformAway | TimeoutError) or is_outage(error):
         log.warning("platform.away", error=repr(error)[:300])
-        response = message_page(request, "away", status=503, back_text="try_again")
+        response = message_page(
+            request, "away", status=503, back=here(request), back_text="try_again"
+        )
         response.headers["Retry-After"] = RETRY_AFTER_SECONDS
         return response
     log.error("request.failed", exc_info=error)
