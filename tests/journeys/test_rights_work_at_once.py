@@ -18,7 +18,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.members.model.identity_provider import IdentityProvider
 from services.members.model.official import Official
-from services.members.model.one_time import hash_of, new_one_time_secret
 from services.members.model.sign_in import SignIn
 from services.members.model.token_family import TokenFamily
 from services.members.use_cases.end_sessions import end_sessions_of
@@ -26,6 +25,7 @@ from services.members.use_cases.read_signing_keys import read_signing_keys
 from shared.clock import utc_now
 from shared.database import Sessions
 from shared.http.application import audience_of
+from shared.one_time import hash_of, new_one_time_secret
 from shared.sealing import Seals
 from tests.faults.city import City, code_of
 from tests.faults.network import WORKING_SCOPES, Network, running_network

@@ -9,12 +9,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
 from services.members.model.authorization_request import AuthorizationRequest
-from services.members.model.one_time import hash_of, new_one_time_secret
 from services.members.model.token_family import Consent
 from services.members.queries.authorization_requests import (
     authorization_with,
     pushed_authorization,
 )
+from shared.one_time import hash_of, new_one_time_secret
 from shared.refusals import Conflict
 
 PUSHED_LIFETIME: Final = timedelta(seconds=90)

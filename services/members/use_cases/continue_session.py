@@ -6,7 +6,6 @@ from typing import Any
 from sqlalchemy import CursorResult, update
 from sqlalchemy.orm import Session
 
-from services.members.model.one_time import hash_of
 from services.members.model.token_family import (
     AuthorizationCode,
     RefreshToken,
@@ -17,6 +16,7 @@ from services.members.model.token_family import (
 from services.members.queries.token_families import Holder, holder_of
 from services.members.use_cases.end_sessions import end_sessions_at_once
 from shared.actor import Actor
+from shared.one_time import hash_of
 
 
 def continue_session(

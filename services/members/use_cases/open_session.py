@@ -5,11 +5,11 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from services.members.model.one_time import hash_of, new_one_time_secret
 from services.members.model.sign_in import SignIn
 from services.members.model.token_family import CODE_LIFETIME, AuthorizationCode, TokenFamily
 from services.members.use_cases.record import record_at_once
 from shared.actor import Actor
+from shared.one_time import hash_of, new_one_time_secret
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,11 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.members.model.official import Official
-from services.members.model.one_time import hash_of, new_one_time_secret
 from services.members.model.sign_in import SignIn
 from services.members.queries.sign_ins import sign_in_with
 from services.members.use_cases.end_sign_in import end_sign_in
 from shared.identifiers import new_id
+from shared.one_time import hash_of, new_one_time_secret
 from shared.sealing import Seals
 
 

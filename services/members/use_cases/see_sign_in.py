@@ -6,9 +6,9 @@ from typing import Final
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.members.model.one_time import hash_of
 from services.members.model.sign_in import SignIn
 from services.members.queries.sign_ins import sign_in_with
+from shared.one_time import hash_of
 
 NOTED_EVERY: Final = timedelta(minutes=1)
 """How exactly we know when a browser was last there; each note is a write."""

@@ -6,8 +6,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.members.model.identity_provider import IdentityProvider
 from services.members.model.login_attempt import LoginAttempt
-from services.members.model.one_time import hash_of
 from services.members.queries.login_attempts import attempt_with
+from shared.one_time import hash_of
 
 
 async def use_attempt(

@@ -9,12 +9,12 @@ from starlette.requests import Request
 from services.members.http.login.cookies import SIGN_IN, sign_in_of
 from services.members.model.member import Member
 from services.members.model.official import Official
-from services.members.model.one_time import hash_of
 from services.members.model.sign_in import SignIn
 from services.members.model.token_family import TokenFamily
 from services.members.use_cases.end_sign_in import end_sign_in
 from services.members.use_cases.open_sign_in import Proof, open_sign_in
 from shared.clock import utc_now
+from shared.one_time import hash_of
 from shared.sealing import Seals
 from tests.members.network import OPENING, Network
 from tests.members.oauth.people import Person, application, family_of, log_in

@@ -10,11 +10,11 @@ from services.members.model.client import Client
 from services.members.model.identity_provider import IdentityProvider
 from services.members.model.member import Member
 from services.members.model.official import Official
-from services.members.model.one_time import hash_of
 from services.members.model.sign_in import SignIn
 from services.members.model.token_family import TokenFamily
 from shared.clock import utc_now
 from shared.contracts.members import Role
+from shared.one_time import hash_of
 
 STRONG: Final = "urn:example:two-factors"
 

@@ -12,11 +12,11 @@ from sqlalchemy import func, select, update
 from services.members.http.oauth.authorize import AUTHORIZATION
 from services.members.model.authorization_request import AuthorizationRequest
 from services.members.model.client import Client
-from services.members.model.one_time import hash_of
 from services.members.model.sign_in import SignIn
 from services.members.model.token_family import TokenFamily
 from services.members.use_cases.begin_authorization import LIFETIME
 from shared.clock import utc_now
+from shared.one_time import hash_of
 from tests.members.network import OPENING, Network
 from tests.members.oauth.browsing import BACK, Desk, answer_in
 from tests.members.oauth.people import Person, application, log_in

@@ -11,10 +11,10 @@ from sqlalchemy import select, update
 from services.members.model.authorization_request import AuthorizationRequest
 from services.members.model.client import Client, new_secret, secret_hash_of
 from services.members.model.official import Official
-from services.members.model.one_time import hash_of
 from services.members.model.token_family import TokenFamily
 from services.members.use_cases.begin_authorization import PUSHED_LIFETIME
 from shared.clock import utc_now
+from shared.one_time import hash_of
 from tests.members.network import OPENING, Network
 from tests.members.oauth.browsing import Desk, answer_in, error_of
 from tests.members.oauth.people import Person, application

@@ -20,7 +20,6 @@ from services.members.http.settings import current_seals
 from services.members.model.id_token import LoginRefused
 from services.members.model.identity_provider import IdentityProvider
 from services.members.model.logout_token import Left, who_left
-from services.members.model.one_time import hash_of
 from services.members.model.sign_in import SignIn
 from services.members.model.upstream import ensure_usable
 from services.members.queries.identity_providers import active_providers_of, provider_of
@@ -29,6 +28,7 @@ from services.members.settings import MembersSettings
 from services.members.use_cases.end_sign_in import end_sign_in, themselves
 from services.members.use_cases.hear_logout import hear_logout
 from shared.clock import utc_now
+from shared.one_time import hash_of
 from shared.sealing import CannotOpen
 
 log = structlog.get_logger(__name__)

@@ -40,7 +40,6 @@ from services.members.model.id_token import LoginRefused
 from services.members.model.identity_provider import IdentityProvider, ProviderNotFound
 from services.members.model.login_attempt import LoginPurpose
 from services.members.model.member import Member
-from services.members.model.one_time import hash_of, new_one_time_secret
 from services.members.model.sign_in import SignIn
 from services.members.model.upstream import ensure_usable
 from services.members.queries.email_domains import owner_of
@@ -56,6 +55,7 @@ from services.members.settings import MembersSettings
 from services.members.use_cases.begin_login import Wishes, begin_login
 from services.members.use_cases.offer_test_login import provider_to_test
 from shared.clock import utc_now
+from shared.one_time import hash_of, new_one_time_secret
 
 log = structlog.get_logger(__name__)
 

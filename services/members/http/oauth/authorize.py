@@ -35,7 +35,6 @@ from services.members.http.oauth.server import AuthorizationServer, CheckedReque
 from services.members.http.oauth.serving import address_of, issuing_of
 from services.members.model.authorization_request import AuthorizationRequest
 from services.members.model.client import Client
-from services.members.model.one_time import hash_of, new_one_time_secret
 from services.members.model.sign_in import SignIn
 from services.members.queries.authorization_requests import has_consented, who_signed_in
 from services.members.use_cases.begin_authorization import (
@@ -46,6 +45,7 @@ from services.members.use_cases.begin_authorization import (
     take_pushed,
 )
 from shared.clock import utc_now
+from shared.one_time import hash_of, new_one_time_secret
 
 router = APIRouter(tags=["login"], route_class=PageRoute)
 

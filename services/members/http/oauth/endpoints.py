@@ -27,11 +27,11 @@ from services.members.http.oauth.server import AuthorizationServer, CheckedReque
 from services.members.http.oauth.serving import checked, guarded, issuing_of, own_tokens_of
 from services.members.http.oauth.tokens import OwnTokens, said_of
 from services.members.model.client import Client
-from services.members.model.one_time import hash_of
 from services.members.queries.token_families import refresh_token_with
 from services.members.use_cases.begin_authorization import PUSHED_LIFETIME, push_authorization
 from services.members.use_cases.end_sessions import end_sessions_at_once
 from shared.actor import Actor
+from shared.one_time import hash_of
 
 router = APIRouter(tags=["tokens"])
 

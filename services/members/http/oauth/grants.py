@@ -11,9 +11,9 @@ from joserfc.jwk import ECKey, KeySet, RSAKey
 
 from services.members.http.oauth.errors import TargetUnknown
 from services.members.model.client import Client
-from services.members.model.one_time import new_one_time_secret
 from services.members.model.scopes import IDENTITY_SCOPES
 from services.members.queries.token_families import Holder
+from shared.one_time import new_one_time_secret
 
 SECRET_METHODS: Final = ["client_secret_basic", "client_secret_post"]
 CONFIDENTIAL_METHODS: Final = [*SECRET_METHODS, "private_key_jwt"]

@@ -25,7 +25,6 @@ from services.members.http.oauth.grants import (
     Person,
     ensure_target,
 )
-from services.members.model.one_time import hash_of
 from services.members.model.sign_in import SignIn
 from services.members.model.token_family import (
     AuthorizationCode,
@@ -37,6 +36,7 @@ from services.members.model.token_family import (
 from services.members.queries.token_families import code_with, refresh_token_with
 from services.members.use_cases.continue_session import continue_session
 from services.members.use_cases.open_session import Wanted, open_session
+from shared.one_time import hash_of
 
 ID_TOKEN_SECONDS: Final = 300
 THUMBPRINT_CHARACTERS: Final = 43

@@ -12,10 +12,10 @@ from joserfc.jws import JWSRegistry
 from sqlalchemy.orm import Session
 
 from services.members.model.client import Client
-from services.members.model.one_time import hash_of
 from services.members.queries.clients import client_with_member
 from services.members.queries.token_families import Holder, holder_of, refresh_token_with
 from services.members.use_cases.read_signing_keys import SigningKeys
+from shared.one_time import hash_of
 
 REGISTRY: Final = JWSRegistry(algorithms=["ES256"])
 TOKEN_LIMIT: Final = 8_000
