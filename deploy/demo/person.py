@@ -79,23 +79,34 @@ class Person(Api):
             Stuck: the way ends before the application.
             Refused: the code is worth nothing.
         """
+        form = await self.come_back_with_code(**further)
+        answer = await ask_for_token(
+            self.http, self._application.client_id, self._application.client_secret, **form
+        )
+        self.take(answer)
+        return answer
+
+    async def come_back_with_code(self, **further: str) -> dict[str, str]:
+        """Go through a login, up to the moment in which the application has a code.
+
+        Returns:
+            What it asks the token endpoint with.
+
+        Raises:
+            Stuck: the way ends before the application.
+        """
         verifier, state = secrets.token_urlsafe(48), secrets.token_urlsafe()
         given = await self.come_back(
             code_challenge=_challenge_of(verifier), state=state, login_hint=self.member, **further
         )
         if given.get("state") != state or "code" not in given:
             raise LookupError(f"{self.login} came back with {given}")
-        answer = await ask_for_token(
-            self.http,
-            self._application.client_id,
-            self._application.client_secret,
-            grant_type="authorization_code",
-            code=given["code"],
-            redirect_uri=self._application.redirect_uri,
-            code_verifier=verifier,
-        )
-        self.take(answer)
-        return answer
+        return {
+            "grant_type": "authorization_code",
+            "code": given["code"],
+            "redirect_uri": self._application.redirect_uri,
+            "code_verifier": verifier,
+        }
 
     async def come_back(self, **question: str) -> dict[str, str]:
         """Walk from the application through the platform until the browser is sent back.

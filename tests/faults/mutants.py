@@ -45,6 +45,9 @@ RELAY: Final = "shared/messaging/relay.py"
 OUTBOX: Final = "shared/messaging/outbox.py"
 OPENING: Final = "deploy/operations/opening.py"
 IDEMPOTENCY: Final = "shared/http/idempotency.py"
+IDENTITY: Final = "shared/http/identity.py"
+ROTATION: Final = "services/members/use_cases/rotate_signing_keys.py"
+SESSIONS: Final = "services/members/use_cases/continue_session.py"
 
 MUTANTS: Final = (
     Mutant(
@@ -184,6 +187,33 @@ def after_each_announcement(""",
             ),
         ),
         "test_kills.py::test_kills_lose_nothing_and_double_nothing[web-processes]",
+    ),
+    Mutant(
+        "keys-not-kept",
+        (
+            Edit(
+                IDENTITY,
+                """
+            if not self._keys:
+                await self._recall()
+""",
+                """
+""",
+            ),
+        ),
+        "test_tokens.py::test_others_know_who_asks_while_members_is_away_also_if_they_restart",
+    ),
+    Mutant(
+        "signed-before-it-is-published",
+        (Edit(ROTATION, "key.activate(at=now + at_once)", "key.activate(at=now)"),),
+        "test_tokens.py::test_keys_are_replaced_at_once_and_no_good_token_is_refused",
+    ),
+    Mutant(
+        "used-by-all-who-come-at-once",
+        (Edit(SESSIONS, "return result.rowcount == 1", "return secret.used_at is None"),),
+        "test_tokens.py"
+        "::test_of_twelve_who_use_a_secret_at_once_one_gets_tokens_and_they_are_dead"
+        "[authorization_code]",
     ),
 )
 
