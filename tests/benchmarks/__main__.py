@@ -22,6 +22,7 @@ from tests.benchmarks import machine, report, start
 from tests.benchmarks.backbone import measuring as backbone
 from tests.benchmarks.findings import Finding
 from tests.benchmarks.http import measuring as http
+from tests.benchmarks.login import measuring as login
 from tests.benchmarks.rounds import Run
 from tests.benchmarks.webhooks import measuring as webhooks
 
@@ -30,6 +31,7 @@ Benchmark = Callable[[Path, Run], AsyncIterator[Finding]]
 BENCHMARKS: dict[str, Benchmark] = {
     "backbone": backbone.measure,
     "http": http.measure,
+    "login": login.measure,
     "webhooks": webhooks.measure,
     "start": start.measure,
 }

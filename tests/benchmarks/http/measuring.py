@@ -61,7 +61,7 @@ async def _platform(servers: Servers) -> AsyncIterator["Platform"]:
     """Two web processes with a world of data, an edge, and two processes that only say hello."""
     await load_world(servers)
     async with AsyncExitStack() as stack:
-        await stack.enter_async_context(_keys(servers.ports.service(0)))
+        await stack.enter_async_context(published_keys(servers.ports.service(0)))
         web_ = [
             await stack.enter_async_context(
                 servers.process("projects", "services.projects.web", place=WEB_PLACE + n)
@@ -86,7 +86,7 @@ async def _platform(servers: Servers) -> AsyncIterator["Platform"]:
 
 
 @asynccontextmanager
-async def _keys(port: int) -> AsyncIterator[None]:
+async def published_keys(port: int) -> AsyncIterator[None]:
     """Answer where the services look for the keys of access tokens."""
 
     async def answer(_: web.Request) -> web.Response:
