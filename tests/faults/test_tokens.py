@@ -143,8 +143,8 @@ async def test_a_process_of_members_is_killed_and_no_good_token_is_refused(town:
 
 
 async def test_others_know_who_asks_while_members_is_away_also_if_they_restart(town: Town) -> None:
-    token = town.traffic.tokens[-1]
     async with town.traffic.flowing(to=OTHERS, issuing=False) as answered:
+        token = town.traffic.tokens[-1]
         for name in MEMBERS:
             await town.platform.pause(name)
         try:

@@ -71,10 +71,8 @@ class Traffic:
         self.answered = Counter()
         self.not_issued = []
         self._flows = True
-        if issuing:
-            self.tokens.clear()
-        if not self.tokens:
-            await self._issue()
+        self.tokens.clear()
+        await self._issue()
         work = [self._keep_asking(to, number) for number in range(ASKERS)]
         if issuing:
             work.append(self._keep_issuing())
