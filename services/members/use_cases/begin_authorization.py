@@ -9,11 +9,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
 from services.members.model.authorization_request import AuthorizationRequest
+from services.members.model.sign_in import SignIn
 from services.members.model.token_family import Consent
 from services.members.queries.authorization_requests import (
     authorization_with,
     pushed_authorization,
 )
+from services.members.use_cases.end_sign_in import themselves
+from services.members.use_cases.record import record
 from shared.one_time import hash_of, new_one_time_secret
 from shared.refusals import Conflict
 
@@ -104,7 +107,7 @@ async def continue_authorization(
 
 async def give_consent(
     session: AsyncSession,
-    official_id: UUID,
+    sign_in: SignIn,
     client_id: str,
     scopes: tuple[str, ...],
     *,
@@ -112,11 +115,36 @@ async def give_consent(
 ) -> None:
     """Remember what somebody lets an application do in their name; they are not asked again."""
     given = insert(Consent).values(
-        official_id=official_id, client_id=client_id, scopes=scopes, given_at=now
+        official_id=sign_in.official_id, client_id=client_id, scopes=scopes, given_at=now
     )
     await session.execute(
         given.on_conflict_do_update(
             index_elements=["official_id", "client_id"],
             set_={"scopes": given.excluded.scopes, "given_at": given.excluded.given_at},
         )
+    )
+    await record(
+        session,
+        member=sign_in.member,
+        action="consent.given",
+        subject=f"client:{client_id}",
+        actor=themselves(sign_in),
+        at=now,
+        details={"scopes": scopes},
+    )
+
+
+async def refuse_consent(
+    session: AsyncSession, sign_in: SignIn, client_id: str, *, now: datetime
+) -> None:
+    """Note that somebody did not let an application act in their name; they are asked again."""
+    await record(
+        session,
+        member=sign_in.member,
+        action="consent.given",
+        subject=f"client:{client_id}",
+        actor=themselves(sign_in),
+        at=now,
+        outcome="refused",
+        reason="refused-by-the-person",
     )

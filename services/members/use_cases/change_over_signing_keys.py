@@ -5,8 +5,9 @@ from datetime import datetime
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.members.model.signing_key import RotationTimes
+from services.members.model.signing_key import RotationTimes, SigningKey
 from services.members.queries.signing_keys import keys_in_use, wait_for_turn
+from services.members.use_cases.record import record_for_network
 
 log = structlog.get_logger(__name__)
 
@@ -27,9 +28,16 @@ async def change_over_signing_keys(
     for key in keys:
         if key.is_to_sign(times, now):
             key.activate(at=now)
-            log.info("signing_key.activated", key=key.id, algorithm=key.algorithm)
+            await _note(session, "signing_key.activated", key, now)
     for key in keys:
         if key.is_to_go(keys, times, now):
             key.retire()
-            log.info("signing_key.retired", key=key.id, algorithm=key.algorithm)
+            await _note(session, "signing_key.retired", key, now)
     return False
+
+
+async def _note(session: AsyncSession, action: str, key: SigningKey, now: datetime) -> None:
+    log.info(action, key=key.id, algorithm=key.algorithm)
+    await record_for_network(
+        session, action=action, subject=f"signing_key:{key.id}", is_operator=False, at=now
+    )

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.members.model.signing_key import RotationUnderWay, SigningKey
 from services.members.queries.signing_keys import keys_in_use, wait_for_turn
 from services.members.use_cases.read_signing_keys import ALGORITHMS, new_signing_key
+from services.members.use_cases.record import record_for_network
 from shared.sealing import Seals
 
 
@@ -48,4 +49,11 @@ async def rotate_signing_keys(
     for key in coming:
         if at_once is not None and key.status == "next":
             key.activate(at=now + at_once)
+        await record_for_network(
+            session,
+            action="signing_key.replaced",
+            subject=f"signing_key:{key.id}",
+            is_operator=True,
+            at=now,
+        )
     return coming

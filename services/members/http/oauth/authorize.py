@@ -21,8 +21,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.members.http.guesses import guard_of
 from services.members.http.login.cookies import (
     LOGIN_PATH,
-    cookie_of,
-    set_cookie,
     sign_in_of,
 )
 from services.members.http.login.pages import PageRoute
@@ -42,9 +40,11 @@ from services.members.use_cases.begin_authorization import (
     begin_authorization,
     continue_authorization,
     give_consent,
+    refuse_consent,
     take_pushed,
 )
 from shared.clock import utc_now
+from shared.http.browser import cookie_of, set_cookie
 from shared.one_time import hash_of, new_one_time_secret
 
 router = APIRouter(tags=["login"], route_class=PageRoute)
@@ -236,11 +236,14 @@ async def _decided(
     now: datetime,
 ) -> Response:
     """Do what the person decided."""
-    if sign_in is None or not is_allowed:
+    if sign_in is None:
+        return await _granted(session, asked, None, issuing, now)
+    if not is_allowed:
+        await refuse_consent(session, sign_in, asked.client.id, now=now)
         return await _granted(session, asked, None, issuing, now)
     if asked.is_weak(sign_in) or not asked.client.serves(sign_in.member):
         raise asked.refused(AccessDeniedError)
-    await give_consent(session, sign_in.official_id, asked.client.id, asked.scopes, now=now)
+    await give_consent(session, sign_in, asked.client.id, asked.scopes, now=now)
     return await _granted(session, asked, sign_in, issuing, now)
 
 

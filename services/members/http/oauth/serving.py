@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from fastapi import Request, Response
+from starlette.background import BackgroundTask
 
 from services.members.http.guesses import TooManyGuesses, guard_of
 from services.members.http.oauth.errors import SlowDown
@@ -13,7 +14,9 @@ from services.members.http.oauth.keys import KeyRing
 from services.members.http.oauth.server import CheckedRequest
 from services.members.http.oauth.tokens import OwnTokens
 from services.members.settings import MembersSettings
+from services.members.use_cases.refuse_client import refuse_client
 from shared.clock import utc_now
+from shared.database import Sessions
 from shared.http.application import audience_of
 
 NAME_LIMIT: Final = 100
@@ -74,12 +77,20 @@ async def guarded(
     response = await answer()
     if response.status_code == 401:
         await client.failed()
+        # Behind the answer, which must not take longer for a name that is a client's.
+        response.background = BackgroundTask(_note_refusal, request.app.state.sessions, named)
     elif is_proof:
         client.proved()
     elif is_beginning or response.status_code == 400:
         # Whoever only says a name may still guess at codes and tokens, or fill our tables.
         await grant.failed()
     return response
+
+
+async def _note_refusal(sessions: Sessions, client_id: str) -> None:
+    """Record it in a transaction of its own: what the request did may have been undone."""
+    async with sessions.begin() as session:
+        await refuse_client(session, client_id, now=utc_now())
 
 
 def address_of(request: Request, path: str) -> str:
