@@ -28,7 +28,7 @@ PORTAL = "portal"
 DATABASES = (*SERVICES, PORTAL)
 
 WORKER_PARTS = {
-    "members": ("relay", "timers"),
+    "members": ("relay", "timers", "logout"),
     "projects": ("relay", "consumers", "timers"),
     "notifications": ("relay", "consumers", "timers", "sender"),
 }

@@ -32,13 +32,20 @@ class MembersSettings(Settings):
     )
     identity_allow_private: bool = Field(
         default=False,
-        description="Ask identity providers at private addresses and without TLS: only to develop.",
+        description="Ask identity providers, and tell applications of logouts, at private addresses"
+        " and without TLS: only to develop.",
     )
     identity_seconds: Seconds = Field(
         default=5, description="How long an identity provider may take over all that a login needs."
     )
     identity_parallel: Annotated[int, Field(ge=1)] = Field(
         default=6, description="Logins of one process that ask their provider at the same time."
+    )
+    logout_seconds: Seconds = Field(
+        default=5, description="How long an application may take to hear of a logout."
+    )
+    logout_poll_seconds: Seconds = Field(
+        default=1, description="How often it is looked whether an application must hear of one."
     )
     dns_servers: Annotated[
         tuple[Annotated[str, Field(pattern=r"^[0-9a-fA-F.:]+:\d{1,5}$")], ...],

@@ -7,6 +7,8 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.members.consumers.logout_teller import LogoutTeller
+from services.members.gateways.logout_http import LogoutClient
 from services.members.model.failed_guess import FailedGuess
 from services.members.model.signing_key import RotationTimes
 from services.members.settings import MembersSettings
@@ -16,7 +18,7 @@ from services.members.use_cases.forget_logins import forget_logins
 from services.members.use_cases.purge_erased import purge_erased
 from shared.messaging.broker import connected
 from shared.messaging.erasing import forget_streamed
-from shared.serving import Worker
+from shared.serving import Part, Worker, Workplace
 from shared.timers import Timer, forgetting
 
 FORGET_SECONDS: Final = 300
@@ -68,6 +70,18 @@ def changing_over(settings: MembersSettings) -> Timer:
     return Timer("change-over-signing-keys", change_over)
 
 
+def telling(settings: MembersSettings) -> Part:
+    """Tell applications that sessions in them have ended."""
+
+    async def tell(place: Workplace) -> None:
+        async with LogoutClient(
+            allow_private=settings.identity_allow_private, seconds=settings.logout_seconds
+        ) as client:
+            await LogoutTeller(place.sessions, settings, client).run()
+
+    return tell
+
+
 def rotation_times(settings: MembersSettings) -> RotationTimes:
     """How long the caches of all processes, and the tokens that are out, last at most."""
     # The margin is for clocks, and for answers that are on their way.
@@ -86,7 +100,8 @@ def rotation_times(settings: MembersSettings) -> RotationTimes:
 def main() -> None:
     settings = MembersSettings()
     timers = [*WORKER.timers, purging(settings), changing_over(settings)]
-    replace(WORKER, timers=timers).run(settings, sys.argv[1:])
+    parts = {"logout": telling(settings)}
+    replace(WORKER, timers=timers, parts=parts).run(settings, sys.argv[1:])
 
 
 if __name__ == "__main__":

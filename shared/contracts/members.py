@@ -168,6 +168,7 @@ class ClientState(State):
     authentication: ClientAuthentication = "client_secret"
     redirect_uris: tuple[str, ...] = ()
     post_logout_redirect_uris: tuple[str, ...] = ()
+    backchannel_logout_uri: str | None = None
     serves_network: bool = False
     requires_dpop: bool = False
     scopes: tuple[str, ...]

@@ -1,5 +1,6 @@
 """Clients: registered, seen by few, changed, revoked."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -20,6 +21,8 @@ from shared.actor import Actor
 from shared.clock import utc_now
 from shared.messaging.tables import OutboxMessage, RememberedAnswer
 from tests.members.network import SECRETARIAT, Network, city, code_of
+
+NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -52,10 +55,10 @@ def test_a_secret_is_known_by_its_hash_alone() -> None:
 
     assert secret.startswith("rks_")
     assert len(secret) == 47
-    assert is_secret_of(client, secret)
-    assert not is_secret_of(client, secret[:-1])
-    assert not is_secret_of(None, secret)
-    assert not is_secret_of(None, "")
+    assert is_secret_of(client, secret, at=NOON)
+    assert not is_secret_of(client, secret[:-1], at=NOON)
+    assert not is_secret_of(None, secret, at=NOON)
+    assert not is_secret_of(None, "", at=NOON)
     assert secret not in repr(client)
 
 
@@ -341,7 +344,23 @@ async def test_a_client_that_is_being_revoked_makes_no_other_client(network: Net
     assert [(client["id"], client["status"]) for client in clients] == [(stolen["id"], "revoked")]
 
 
-async def test_a_secret_is_replaced_and_the_former_one_is_good_no_longer(network: Network) -> None:
+async def replace(network: Network, client: dict[str, Any], body: Any = None) -> dict[str, Any]:
+    """Give a client of Seoul another secret."""
+    path = f"/seoul/clients/{client['id']}"
+    version = (await network.get(path, by="seoul"))["version"]
+    response = await network.send("POST", f"{path}/secret", body, by="seoul", version=version)
+    assert response.status_code == 200, response.text
+    return dict(response.json())
+
+
+async def good(network: Network, client: dict[str, Any], *secrets: str, at: datetime) -> list[bool]:
+    """Which of these secrets a client can prove itself by."""
+    async with network.database.sessions() as session:
+        row = await session.get_one(Client, client["id"])
+    return [is_secret_of(row, secret, at=at) for secret in secrets]
+
+
+async def test_a_secret_is_replaced_once_and_shown_again_to_who_repeats(network: Network) -> None:
     await network.join()
     client = await network.register()
     path = f"/seoul/clients/{client['id']}/secret"
@@ -354,13 +373,88 @@ async def test_a_secret_is_replaced_and_the_former_one_is_good_no_longer(network
     assert [answer.status_code for answer in answers] == [200, 200]
     assert (replaced["version"], answers[0].headers["etag"]) == (2, '"2"')
     assert answers[1].json() == replaced
-    async with network.database.sessions() as session:
-        row = await session.get_one(Client, client["id"])
-    assert is_secret_of(row, replaced["secret"])
-    assert not is_secret_of(row, client["secret"])
+    assert await good(network, client, replaced["secret"], at=utc_now()) == [True]
     event = (await network.events())[-1]
     assert (event.type, event.audience) == ("renkei.client.changed.v1", ("seoul",))
     assert (await network.happened()).count("client.changed") == 1
+
+
+async def test_the_former_secret_stays_good_for_a_day(network: Network) -> None:
+    await network.join()
+    client = await network.register()
+
+    replaced = await replace(network, client)
+
+    until = datetime.fromisoformat(replaced["former_secret_until"])
+    assert until == datetime.fromisoformat(replaced["updated_at"]) + timedelta(hours=24)
+    both = (client["secret"], replaced["secret"])
+    assert await good(network, client, *both, at=until - timedelta(seconds=1)) == [True, True]
+    assert await good(network, client, *both, at=until) == [False, True]
+    assert "end_former_secret" in replaced["allowed_actions"]
+
+
+@pytest.mark.parametrize(("seconds", "is_good"), [(0, False), (1, True), (604_800, True)])
+async def test_a_member_says_how_long_the_former_secret_stays_good(
+    network: Network, seconds: int, is_good: bool
+) -> None:
+    await network.join()
+    client = await network.register()
+
+    replaced = await replace(network, client, {"overlap_seconds": seconds})
+
+    at = datetime.fromisoformat(replaced["updated_at"])
+    assert await good(network, client, client["secret"], at=at) == [is_good]
+
+
+@pytest.mark.parametrize("seconds", [-1, 604_801, 1.5, "60", None, True])
+async def test_secrets_do_not_overlap_for_longer_than_a_week(
+    network: Network, seconds: Any
+) -> None:
+    await network.join()
+    client = await network.register()
+
+    response = await network.send(
+        "POST",
+        f"/seoul/clients/{client['id']}/secret",
+        {"overlap_seconds": seconds},
+        by="seoul",
+        version=1,
+    )
+
+    assert response.status_code == 422
+    assert await good(network, client, client["secret"], at=utc_now()) == [True]
+
+
+async def test_of_two_replacements_only_the_newest_former_secret_is_left(network: Network) -> None:
+    await network.join()
+    client = await network.register()
+
+    second = await replace(network, client)
+    third = await replace(network, client)
+
+    secrets = (client["secret"], second["secret"], third["secret"])
+    assert await good(network, client, *secrets, at=utc_now()) == [False, True, True]
+
+
+async def test_a_former_secret_is_ended_at_once(network: Network) -> None:
+    await network.join()
+    client = await network.register()
+    replaced = await replace(network, client)
+    path = f"/seoul/clients/{client['id']}/former-secret"
+
+    ended = await network.send("DELETE", path, by="seoul", version=2)
+    again = await network.send("DELETE", path, by="seoul", version=3)
+    foreign = await network.send("DELETE", path, by="tokyo", version=3)
+
+    assert (ended.status_code, ended.json()["former_secret_until"]) == (200, None)
+    assert (ended.headers["etag"], "end_former_secret" in ended.json()["allowed_actions"]) == (
+        '"3"',
+        False,
+    )
+    assert (again.status_code, code_of(again)) == (409, "no-former-secret")
+    assert (foreign.status_code, code_of(foreign)) == (403, "only-the-member-itself")
+    both = (client["secret"], replaced["secret"])
+    assert await good(network, client, *both, at=utc_now()) == [False, True]
 
 
 @pytest.mark.parametrize(
@@ -382,8 +476,7 @@ async def test_a_secret_that_is_not_replaced_stays_good(
     )
 
     assert (response.status_code, code_of(response)) == (status, code)
-    async with network.database.sessions() as session:
-        assert is_secret_of(await session.get_one(Client, client["id"]), client["secret"])
+    assert await good(network, client, client["secret"], at=utc_now()) == [True]
 
 
 async def test_there_is_no_secret_to_replace_where_there_is_none(network: Network) -> None:

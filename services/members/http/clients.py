@@ -1,10 +1,13 @@
 """Clients over HTTP. A member sees its own; the secretariat sees all."""
 
-from typing import Annotated, Any
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Request, Response
 from pydantic import Field, StringConstraints
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.members.http.settings import CurrentSettings
 from services.members.http.speakers import CurrentReader, CurrentSpeaker, Speaking
 from services.members.model.client import (
     Client,
@@ -12,6 +15,8 @@ from services.members.model.client import (
     ClientIsRevoked,
     ClientNotFound,
     ClientWithoutSecret,
+    LogoutAddressNotAllowed,
+    NoFormerSecret,
     ScopeReserved,
     ensure_sees_clients_of,
 )
@@ -26,13 +31,14 @@ from services.members.queries.clients import client_of, list_clients
 from services.members.queries.members import member_with
 from services.members.queries.ordering import Sort
 from services.members.use_cases.change_client import change_client
-from services.members.use_cases.fields import Addresses, ClientFields, PublicKeys, Scopes
-from services.members.use_cases.register_client import register_client
+from services.members.use_cases.end_former_secret import end_former_secret
+from services.members.use_cases.fields import Address, Addresses, ClientFields, PublicKeys, Scopes
+from services.members.use_cases.register_client import RegisteredClient, register_client
 from services.members.use_cases.replace_client_secret import replace_client_secret
 from services.members.use_cases.revoke_client import revoke_client
 from shared.actor import MissingScope
 from shared.contracts.members import ClientState, ClientStatus
-from shared.fields import OMITTED, Flag, Input, Instant, Line, Slug
+from shared.fields import OMITTED, Flag, Input, Instant, Line, Slug, Whole
 from shared.http.idempotency import IdempotentSecret
 from shared.http.paging import CurrentPaging, CursorUnknown, Page, page
 from shared.http.preconditions import ExpectedVersion, VersionRequired, VersionStale, show_version
@@ -46,6 +52,20 @@ router = APIRouter(
     dependencies=[Speaking],
 )
 
+CHANGING = (
+    MemberNotFound,
+    ClientNotFound,
+    OnlyTheMemberItself,
+    MissingScope,
+    MemberNotActive,
+    VersionRequired,
+    VersionStale,
+    ClientIsRevoked,
+)
+
+OVERLAP_SECONDS: Final = 24 * 3600
+LONGEST_OVERLAP_SECONDS: Final = 7 * 24 * 3600
+
 ClientId = Annotated[
     str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", min_length=2, max_length=120)
 ]
@@ -56,6 +76,9 @@ class ClientOut(ClientState):
 
     keys: dict[str, Any] | None
     is_first_party: bool
+    former_secret_until: Annotated[
+        datetime | None, Field(description="Until when the secret before is good, too.")
+    ]
     allowed_actions: list[str]
 
     @classmethod
@@ -64,6 +87,7 @@ class ClientOut(ClientState):
             **client.state().model_dump(),
             keys=client.keys,
             is_first_party=client.is_first_party,
+            former_secret_until=client.former_secret_until,
             allowed_actions=client.allowed_actions(member, speaker),
         )
 
@@ -72,6 +96,22 @@ class NewClientOut(ClientOut):
     """A new client with its secret, which is not shown again; nothing if it has none."""
 
     secret: str | None
+
+
+class ClientSecretIn(Input):
+    """How the secrets of a client change over."""
+
+    overlap_seconds: Annotated[
+        Whole,
+        Field(
+            ge=0,
+            le=LONGEST_OVERLAP_SECONDS,
+            description="How long the former secret stays good; 0 if others may know it.",
+        ),
+    ] = OVERLAP_SECONDS
+
+
+USUAL_OVERLAP: Final = ClientSecretIn()
 
 
 class ClientIn(ClientFields):
@@ -88,6 +128,7 @@ class ClientChangeIn(Input):
     keys: PublicKeys = OMITTED
     redirect_uris: Addresses = OMITTED
     post_logout_redirect_uris: Addresses = OMITTED
+    backchannel_logout_uri: Address | None = OMITTED
     serves_network: Flag = OMITTED
     requires_dpop: Flag = OMITTED
 
@@ -143,6 +184,7 @@ async def get_client(
         MembershipEnded,
         ScopeReserved,
         OnlyTheSecretariat,
+        LogoutAddressNotAllowed,
         ClientContradictory,
     ),
 )
@@ -152,6 +194,7 @@ async def post_client(
     response: Response,
     session: Transaction,
     speaker: CurrentSpeaker,
+    settings: CurrentSettings,
     now: Now,
 ) -> NewClientOut:
     """Register a client. Only the member may; the secretariat registers a first one.
@@ -159,27 +202,25 @@ async def post_client(
     The answer is the only sight of the secret. Sent again with the same `Idempotency-Key`, the
     request gets the same answer with the same secret.
     """
-    registered = await register_client(session, slug, body, speaker=speaker, now=now)
-    client = registered.client
-    response.headers["Location"] = f"/api/v1/members/{slug}/clients/{client.id}"
-    show_version(response, client.version)
-    shown = ClientOut.of(client, await member_with(session, slug), speaker)
-    return NewClientOut(**shown.model_dump(), secret=registered.secret)
+    registered = await register_client(
+        session,
+        slug,
+        body,
+        allow_private=settings.identity_allow_private,
+        speaker=speaker,
+        now=now,
+    )
+    response.headers["Location"] = f"/api/v1/members/{slug}/clients/{registered.client.id}"
+    return await _shown_with_secret(response, session, registered, speaker)
 
 
 @router.patch(
     "/{client_id}",
     responses=refusals(
-        MemberNotFound,
-        ClientNotFound,
-        OnlyTheMemberItself,
-        MissingScope,
-        MemberNotActive,
-        VersionRequired,
-        VersionStale,
-        ClientIsRevoked,
+        *CHANGING,
         ScopeReserved,
         OnlyTheSecretariat,
+        LogoutAddressNotAllowed,
         ClientContradictory,
     ),
 )
@@ -191,6 +232,7 @@ async def patch_client(
     session: Transaction,
     speaker: CurrentSpeaker,
     expected: ExpectedVersion,
+    settings: CurrentSettings,
     now: Now,
 ) -> ClientOut:
     """Give a client another name, other scopes, keys or addresses. Only the member may."""
@@ -200,25 +242,18 @@ async def patch_client(
         client_id,
         body.model_dump(exclude_unset=True),
         expected=expected,
+        allow_private=settings.identity_allow_private,
         speaker=speaker,
         now=now,
     )
-    show_version(response, client.version)
-    return ClientOut.of(client, await member_with(session, slug), speaker)
+    return await _shown(response, session, client, speaker)
 
 
 @router.post(
     "/{client_id}/secret",
     dependencies=[IdempotentSecret],
     responses=refusals(
-        MemberNotFound,
-        ClientNotFound,
-        OnlyTheMemberItself,
-        MissingScope,
-        MemberNotActive,
-        VersionRequired,
-        VersionStale,
-        ClientIsRevoked,
+        *CHANGING,
         ClientWithoutSecret,
     ),
 )
@@ -230,33 +265,46 @@ async def post_client_secret(
     speaker: CurrentSpeaker,
     expected: ExpectedVersion,
     now: Now,
+    body: ClientSecretIn = USUAL_OVERLAP,
 ) -> NewClientOut:
-    """Give a client another secret; the former one is good no longer. Only the member may.
+    """Give a client another secret. Only the member may.
 
-    The answer is the only sight of the secret. Sent again with the same `Idempotency-Key`, the
-    request gets the same answer with the same secret. A client that must not pause meanwhile uses
-    keys (`private_key_jwt`), of which several are good at once.
+    The former one stays good for a day unless the request says otherwise, so that nothing stops
+    meanwhile; the one before it does not. The answer is the only sight of the new one. Sent again
+    with the same `Idempotency-Key`, the request gets the same answer with the same secret.
     """
     replaced = await replace_client_secret(
+        session,
+        slug,
+        client_id,
+        overlap=timedelta(seconds=body.overlap_seconds),
+        expected=expected,
+        speaker=speaker,
+        now=now,
+    )
+    return await _shown_with_secret(response, session, replaced, speaker)
+
+
+@router.delete("/{client_id}/former-secret", responses=refusals(*CHANGING, NoFormerSecret))
+async def delete_client_former_secret(
+    slug: Slug,
+    client_id: ClientId,
+    response: Response,
+    session: Transaction,
+    speaker: CurrentSpeaker,
+    expected: ExpectedVersion,
+    now: Now,
+) -> ClientOut:
+    """Let the former secret of a client be good no longer. Only the member may."""
+    client = await end_former_secret(
         session, slug, client_id, expected=expected, speaker=speaker, now=now
     )
-    show_version(response, replaced.client.version)
-    shown = ClientOut.of(replaced.client, await member_with(session, slug), speaker)
-    return NewClientOut(**shown.model_dump(), secret=replaced.secret)
+    return await _shown(response, session, client, speaker)
 
 
 @router.delete(
     "/{client_id}",
-    responses=refusals(
-        MemberNotFound,
-        ClientNotFound,
-        OnlyTheMemberItself,
-        MissingScope,
-        MemberNotActive,
-        VersionRequired,
-        VersionStale,
-        ClientIsRevoked,
-    ),
+    responses=refusals(*CHANGING),
 )
 async def delete_client(
     slug: Slug,
@@ -271,5 +319,18 @@ async def delete_client(
     client = await revoke_client(
         session, slug, client_id, expected=expected, speaker=speaker, now=now
     )
+    return await _shown(response, session, client, speaker)
+
+
+async def _shown(
+    response: Response, session: AsyncSession, client: Client, speaker: Speaker
+) -> ClientOut:
     show_version(response, client.version)
-    return ClientOut.of(client, await member_with(session, slug), speaker)
+    return ClientOut.of(client, await member_with(session, client.member), speaker)
+
+
+async def _shown_with_secret(
+    response: Response, session: AsyncSession, registered: RegisteredClient, speaker: Speaker
+) -> NewClientOut:
+    shown = await _shown(response, session, registered.client, speaker)
+    return NewClientOut(**shown.model_dump(), secret=registered.secret)

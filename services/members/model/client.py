@@ -5,7 +5,7 @@ import re
 import secrets
 import unicodedata
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from hmac import compare_digest
 from typing import Any, Final, get_args
 
@@ -17,6 +17,7 @@ from services.members.model.base import Base, Versioned
 from services.members.model.member import Member
 from services.members.model.scopes import SECRETARIAT, Scope
 from services.members.model.speaker import OnlyTheSecretariat, Speaker
+from shared.addresses import AddressNotAllowed, ensure_allowed
 from shared.contracts.members import ClientAuthentication, ClientKind, ClientState, ClientStatus
 from shared.database import Strings
 from shared.refusals import Conflict, Forbidden, Invalid, NotFound, permits
@@ -41,6 +42,11 @@ class ClientWithoutSecret(Conflict):
     title = "The client does not prove itself by a secret"
 
 
+class NoFormerSecret(Conflict):
+    code = "no-former-secret"
+    title = "The client has no former secret"
+
+
 class ScopeReserved(Forbidden):
     code = "scope-reserved"
     title = "This scope is for the office that runs the network"
@@ -49,6 +55,11 @@ class ScopeReserved(Forbidden):
 class ClientContradictory(Invalid):
     code = "client-contradictory"
     title = "A client cannot be like this"
+
+
+class LogoutAddressNotAllowed(Invalid):
+    code = "logout-address-not-allowed"
+    title = "No notice of a logout can go to this address"
 
 
 class Client(Versioned, Base, kw_only=True):
@@ -80,12 +91,17 @@ class Client(Versioned, Base, kw_only=True):
         Text, default="client_secret", server_default="client_secret"
     )
     secret_hash: Mapped[str | None] = mapped_column(repr=False, default=None)
+    former_secret_hash: Mapped[str | None] = mapped_column(repr=False, default=None)
+    former_secret_until: Mapped[datetime | None] = mapped_column(default=None)
+    """Until when the secret before is good too, so that nothing stops while it is replaced."""
     keys: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True), default=None)
     """Public keys of a client that authenticates by `private_key_jwt`, as a JWK set."""
     redirect_uris: Mapped[tuple[str, ...]] = mapped_column(Strings, default=(), server_default="{}")
     post_logout_redirect_uris: Mapped[tuple[str, ...]] = mapped_column(
         Strings, default=(), server_default="{}"
     )
+    backchannel_logout_uri: Mapped[str | None] = mapped_column(default=None)
+    """Where the application is told that a person's session in it has ended."""
     is_first_party: Mapped[bool] = mapped_column(default=False, server_default=false())
     """Whether it is a part of this platform, which nobody has to consent to."""
     serves_network: Mapped[bool] = mapped_column(default=False, server_default=false())
@@ -145,6 +161,8 @@ class Client(Versioned, Base, kw_only=True):
             raise ClientContradictory("No browser is sent to a machine: it has no redirect URIs.")
         if self.kind == "machine" and self.authentication == "none":
             raise ClientContradictory("A machine proves who it is by a secret or a key.")
+        if self.kind == "machine" and self.backchannel_logout_uri is not None:
+            raise ClientContradictory("Nobody logs in to a machine, so none is told of a logout.")
         if self.kind == "machine" and self.serves_network:
             raise ClientContradictory("A machine acts for its own member only.")
         if self.kind == "application" and not self.redirect_uris:
@@ -162,8 +180,12 @@ class Client(Versioned, Base, kw_only=True):
         self.status = "revoked"
         self.note_change(at)
 
-    def replace_secret(self, *, at: datetime) -> str:
-        """Give it another secret; the former one is good no longer.
+    def replace_secret(self, *, overlap: timedelta, at: datetime) -> str:
+        """Give it another secret; the former one stays good for a while, and the one before not.
+
+        Args:
+            overlap: how long both are good; none if the former one may be in wrong hands.
+            at: when.
 
         Returns:
             The only sight of it.
@@ -174,9 +196,35 @@ class Client(Versioned, Base, kw_only=True):
         """
         self.ensure_has_secret()
         secret = new_secret()
+        if overlap > timedelta():
+            self.former_secret_hash, self.former_secret_until = self.secret_hash, at + overlap
+        else:
+            self.former_secret_hash = self.former_secret_until = None
         self.secret_hash = secret_hash_of(secret)
         self.note_change(at)
         return secret
+
+    def end_former_secret(self, *, at: datetime) -> None:
+        """Let the secret before the present one be good no longer.
+
+        Raises:
+            ClientIsRevoked: it is history.
+            NoFormerSecret: there is none.
+        """
+        self.ensure_has_former_secret()
+        self.former_secret_hash = self.former_secret_until = None
+        self.note_change(at)
+
+    def ensure_has_former_secret(self) -> None:
+        """Refuse whatever is about a former secret of a client that has none.
+
+        Raises:
+            ClientIsRevoked: it is history.
+            NoFormerSecret: there is none.
+        """
+        self.ensure_not_revoked()
+        if self.former_secret_hash is None:
+            raise NoFormerSecret("Nothing but the present secret is good.")
 
     def ensure_has_secret(self) -> None:
         """Refuse whatever is about a secret of a client that has none.
@@ -213,7 +261,15 @@ class Client(Versioned, Base, kw_only=True):
         """Name what this speaker may do with the client now."""
         if not permits(member.ensure_governed_by, speaker) or not permits(self.ensure_not_revoked):
             return []
-        return ["change", *(["replace_secret"] * permits(self.ensure_has_secret)), "revoke"]
+        about_secrets = {
+            "replace_secret": self.ensure_has_secret,
+            "end_former_secret": self.ensure_has_former_secret,
+        }
+        return [
+            "change",
+            *(name for name, rule in about_secrets.items() if permits(rule)),
+            "revoke",
+        ]
 
 
 def ensure_sees_clients_of(member: str, speaker: Speaker) -> None:
@@ -234,6 +290,24 @@ def ensure_may_give(scopes: Sequence[str], member: Member, speaker: Speaker) -> 
     """
     if SECRETARIAT in scopes and not (member.is_host and speaker.is_secretariat):
         raise ScopeReserved(f"Only the secretariat gives {SECRETARIAT}, and only to itself.")
+
+
+def ensure_may_be_told(address: str | None, *, allow_private: bool) -> None:
+    """Refuse an address for notices of logout that no request of ours may go to.
+
+    Args:
+        address: as it is written; nothing if the application does not want to know.
+        allow_private: let pass what is not public or not encrypted, to develop on one machine.
+
+    Raises:
+        LogoutAddressNotAllowed: it leads nowhere, or where no request may go.
+    """
+    if address is None:
+        return
+    try:
+        ensure_allowed(address, allow_private=allow_private)
+    except AddressNotAllowed as error:
+        raise LogoutAddressNotAllowed(str(error)) from error
 
 
 def ensure_may_serve(serves_network: bool, member: Member, speaker: Speaker) -> None:
@@ -264,8 +338,12 @@ def secret_hash_of(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def is_secret_of(client: Client | None, secret: str) -> bool:
+def is_secret_of(client: Client | None, secret: str, *, at: datetime) -> bool:
     """Compare in constant time; an unknown client takes as long as a known one."""
-    known = client.secret_hash if client is not None else None
-    is_equal = compare_digest(known or secret_hash_of(""), secret_hash_of(secret))
-    return is_equal and known is not None
+    known, former = None, None
+    if client is not None:
+        known, until = client.secret_hash, client.former_secret_until
+        former = client.former_secret_hash if until is not None and at < until else None
+    given, nothing = secret_hash_of(secret), secret_hash_of("")
+    is_known, is_former = (compare_digest(good or nothing, given) for good in (known, former))
+    return (is_known and known is not None) or (is_former and former is not None)

@@ -144,6 +144,8 @@ class IdentityProvider(Versioned, Base, kw_only=True):
     issuer: Mapped[str]
     client_id: Mapped[str]
     sealed_secret: Mapped[str | None] = mapped_column(repr=False)
+    sealed_next_secret: Mapped[str | None] = mapped_column(repr=False, default=None)
+    """Takes the place of the other once a test login has succeeded with it."""
     authentication: Mapped[ProviderAuthentication] = mapped_column(Text)
     scopes: Mapped[tuple[str, ...]] = mapped_column(Strings)
     algorithms: Mapped[tuple[str, ...]] = mapped_column(Strings)

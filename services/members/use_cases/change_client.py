@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.members.model.client import Client, ensure_sees_clients_of
+from services.members.model.client import Client, ensure_may_be_told, ensure_sees_clients_of
 from services.members.model.speaker import Speaker
 from services.members.queries.clients import client_of
 from services.members.queries.members import member_for_change, speaker_of
@@ -22,12 +22,23 @@ async def change_client(
     fields: dict[str, Any],
     *,
     expected: int | None,
+    allow_private: bool = False,
     speaker: Speaker,
     now: datetime,
 ) -> Client:
     """Change what is given and different, and announce it to the member if anything is.
 
     Tokens that the client holds keep their scopes until they expire.
+
+    Args:
+        session: of the request.
+        slug: of the member.
+        client_id: of one of its clients.
+        fields: names and new values.
+        expected: version that the speaker has read.
+        allow_private: accept an address for notices of logout on this machine.
+        speaker: who asks for it.
+        now: when.
 
     Raises:
         MemberNotFound: there is no such member.
@@ -40,6 +51,7 @@ async def change_client(
         ClientIsRevoked: it is history.
         ScopeReserved: a scope is for the secretariat alone.
         OnlyTheSecretariat: it would serve the whole network.
+        LogoutAddressNotAllowed: no request of ours may go to its address for notices.
         ClientContradictory: no client can be like this.
     """
     member = await member_for_change(session, slug)
@@ -50,6 +62,7 @@ async def change_client(
     member.ensure_governed_by(speaker)
     before = client.state()
     ensure_version(expected, before)
+    ensure_may_be_told(fields.get("backchannel_logout_uri"), allow_private=allow_private)
     if client.change(fields, member=member, speaker=speaker, at=now):
         announce(
             session,

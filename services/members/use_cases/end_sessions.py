@@ -6,6 +6,8 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
+from services.members.model.logout_notice import LogoutNotice
+from services.members.queries.logout_notices import clients_to_tell
 from services.members.queries.token_families import families_for_change
 from services.members.use_cases.record import record_at_once
 from shared.actor import Actor
@@ -26,6 +28,8 @@ async def end_sessions_of(
     family_id: UUID | None = None,
 ) -> int:
     """End the sessions that match all that is given, and announce each to its member.
+
+    Applications that want to know of it are told, too, as soon as this is committed.
 
     What was issued in them is refused everywhere as soon as the news has arrived.
 
@@ -80,6 +84,7 @@ def end_sessions_at_once(
         sign_in_id=sign_in_id,
         family_id=family_id,
     )
+    told = clients_to_tell(session, {each.client_id for each in families}) if families else ()
     for family in families:
         state = family.end(because=because, at=now)
         announce(session, SessionEnded.about(state, by=by, at=now, audience=(family.member,)))
@@ -93,4 +98,14 @@ def end_sessions_at_once(
             reason=because.replace(" ", "-"),
             details={"official": str(family.official_id), "client": family.client_id},
         )
+        if family.client_id in told:
+            session.add(
+                LogoutNotice(
+                    client_id=family.client_id,
+                    session_id=family.id,
+                    official_id=family.official_id,
+                    made_at=now,
+                    due_at=now,
+                )
+            )
     return len(families)

@@ -153,5 +153,6 @@ class ClientFields(Input):
     keys: PublicKeys | None = None
     redirect_uris: Addresses = ()
     post_logout_redirect_uris: Addresses = ()
+    backchannel_logout_uri: Address | None = None
     serves_network: Flag = False
     requires_dpop: Flag = False

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.members.model.client import (
     Client,
+    ensure_may_be_told,
     ensure_may_give,
     ensure_may_serve,
     ensure_sees_clients_of,
@@ -36,10 +37,19 @@ async def register_client(
     slug: str,
     fields: ClientFields,
     *,
+    allow_private: bool = False,
     speaker: Speaker,
     now: datetime,
 ) -> RegisteredClient:
     """Register a client of a member, and announce it to that member alone.
+
+    Args:
+        session: of the request.
+        slug: of the member.
+        fields: what it is to be.
+        allow_private: accept an address for notices of logout on this machine.
+        speaker: who asks for it.
+        now: when.
 
     Raises:
         MemberNotFound: there is no such member.
@@ -51,6 +61,7 @@ async def register_client(
         MembershipEnded: the member has withdrawn.
         ScopeReserved: a scope is for the secretariat alone.
         OnlyTheSecretariat: it would serve the whole network.
+        LogoutAddressNotAllowed: no request of ours may go to its address for notices.
         ClientContradictory: no client can be like this.
     """
     member = await member_for_change(session, slug)
@@ -60,6 +71,7 @@ async def register_client(
     member.ensure_may_register(speaker)
     ensure_may_give(fields.scopes, member, speaker)
     ensure_may_serve(fields.serves_network, member, speaker)
+    ensure_may_be_told(fields.backchannel_logout_uri, allow_private=allow_private)
     registered = new_client(member, fields, now=now)
     client = registered.client
     client.ensure_consistent()

@@ -16,7 +16,13 @@ from shared.actor import Actor
 from shared.contracts.members import ClientChanged, ClientRegistered
 from shared.messaging.outbox import announce
 
-CHANGING: Final = {"scopes", "keys", "redirect_uris", "post_logout_redirect_uris"}
+CHANGING: Final = {
+    "scopes",
+    "keys",
+    "redirect_uris",
+    "post_logout_redirect_uris",
+    "backchannel_logout_uri",
+}
 
 
 async def register_platform_application(
@@ -26,6 +32,7 @@ async def register_platform_application(
     client_id: str | None = None,
     redirect_uris: Sequence[str],
     post_logout_redirect_uris: Sequence[str] = (),
+    backchannel_logout_uri: str | None = None,
     keys: dict[str, Any] | None = None,
     now: datetime,
 ) -> RegisteredClient:
@@ -40,6 +47,7 @@ async def register_platform_application(
         client_id: what it is to be known by from the first time on; without, one is made.
         redirect_uris: where browsers may be sent back to.
         post_logout_redirect_uris: the same after a logout.
+        backchannel_logout_uri: where it is told that a session in it has ended.
         keys: public keys as a JWK set, for `private_key_jwt`; without, it gets a secret.
         now: when.
 
@@ -60,6 +68,7 @@ async def register_platform_application(
         keys=keys,
         redirect_uris=tuple(redirect_uris),
         post_logout_redirect_uris=tuple(post_logout_redirect_uris),
+        backchannel_logout_uri=backchannel_logout_uri,
         serves_network=True,
     )
     known = await first_party_client(session, host.slug, name)

@@ -1,6 +1,6 @@
 """Use case: a member gives one of its clients another secret."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -20,11 +20,21 @@ async def replace_client_secret(
     slug: str,
     client_id: str,
     *,
+    overlap: timedelta,
     expected: int | None,
     speaker: Speaker,
     now: datetime,
 ) -> RegisteredClient:
     """Replace the secret of a client, and announce the change to the member.
+
+    Args:
+        session: of the request.
+        slug: of the member.
+        client_id: of one of its clients.
+        overlap: how long the former secret stays good.
+        expected: version that the speaker has read.
+        speaker: who asks for it.
+        now: when.
 
     Raises:
         MemberNotFound: there is no such member.
@@ -45,7 +55,7 @@ async def replace_client_secret(
     member.ensure_governed_by(speaker)
     before = client.state()
     ensure_version(expected, before)
-    secret = client.replace_secret(at=now)
+    secret = client.replace_secret(overlap=overlap, at=now)
     announce(
         session,
         ClientChanged.about(
@@ -59,5 +69,6 @@ async def replace_client_secret(
         subject=f"client:{client.id}",
         actor=speaker.actor,
         at=now,
+        details={"overlap_seconds": int(overlap.total_seconds())},
     )
     return RegisteredClient(client, secret)

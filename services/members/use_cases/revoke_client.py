@@ -8,6 +8,7 @@ from services.members.model.client import Client, ensure_sees_clients_of
 from services.members.model.speaker import Speaker
 from services.members.queries.clients import client_of
 from services.members.queries.members import member_for_change
+from services.members.use_cases.end_sessions import end_sessions_of
 from services.members.use_cases.record import record
 from shared.contracts.members import ClientRevoked
 from shared.http.preconditions import ensure_version
@@ -23,7 +24,7 @@ async def revoke_client(
     speaker: Speaker,
     now: datetime,
 ) -> Client:
-    """Revoke a client for good, and announce it to the member.
+    """Revoke a client for good with all sessions of people in it, and announce it to the member.
 
     Raises:
         MemberNotFound: there is no such member.
@@ -54,5 +55,8 @@ async def revoke_client(
         subject=f"client:{client.id}",
         actor=speaker.actor,
         at=now,
+    )
+    await end_sessions_of(
+        session, client_id=client.id, because="client revoked", by=speaker.actor, now=now
     )
     return client

@@ -49,6 +49,8 @@ class OpenIDMetadataOut(MetadataOut):
 
     userinfo_endpoint: str
     end_session_endpoint: str
+    backchannel_logout_supported: bool = True
+    backchannel_logout_session_supported: bool = True
     subject_types_supported: list[str] = ["public"]
     id_token_signing_alg_values_supported: list[str] = ["RS256"]
     acr_values_supported: list[str] = [STRONG]

@@ -133,7 +133,7 @@ class AuthorizationServer(AuthlibServer):  # type: ignore[misc]  # Authlib has n
             raise WrongCredentials
         known = self.query_client(given.client_id)
         if given.method in SECRET_METHODS and not is_secret_of(
-            None if known is None else known.client, given.secret
+            None if known is None else known.client, given.secret, at=request.now
         ):
             raise WrongCredentials
         if (

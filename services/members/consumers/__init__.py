@@ -1,0 +1,1 @@
+"""What the worker does besides sending facts and looking at the clock."""
