@@ -67,6 +67,23 @@ async def test_keys_are_replaced_one_rotation_at_a_time(network: "Network") -> N
     assert {row["id"] for row in rows} >= {key["kid"] for key in former}
 
 
+async def test_the_audit_trails_of_a_network_can_be_followed(network: "Network") -> None:
+    verified = await network.renkei("verify-audit")
+    one = await network.renkei("verify-audit", "--member", "tokyo", "--member", "nowhere")
+
+    heads = {
+        member: (int(length), head)
+        for member, length, head in map(str.split, verified.stdout.splitlines())
+    }
+    rows = await network.fetch("members", "SELECT member, length, hash FROM audit_head")
+    assert (verified.returncode, verified.stderr) == (0, "")
+    assert heads == {row["member"]: (row["length"], row["hash"]) for row in rows}
+    assert {"tokyo"} < heads.keys()
+    assert one.returncode == 1
+    assert one.stdout.startswith("tokyo ")
+    assert one.stderr == "nowhere: there is no trail\n"
+
+
 async def test_a_dump_is_canonical_and_complete(network: "Network") -> None:
     first, second = [await network.renkei("dump", "projects") for _ in range(2)]
 
