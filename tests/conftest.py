@@ -25,6 +25,7 @@ WHOLE_PLATFORMS = (
     "tests/faults/",
     "tests/deploy/test_operations.py",
     "tests/journeys/test_demo.py",
+    "tests/journeys/test_in_a_browser.py",
     "tests/journeys/test_relying_parties.py",
     "tests/journeys/test_rights_work_at_once.py",
 )
