@@ -117,6 +117,7 @@ async def enter_portal(session: AsyncSession, portal: "PortalSettings") -> str:
         client_id=portal.portal_client_id,
         redirect_uris=[f"{url}/session/callback"],
         post_logout_redirect_uris=[f"{url}/session/logged-out"],
+        backchannel_logout_uri=f"{url}/session/backchannel-logout",
         keys={"keys": [key_of(portal.portal_client_key).as_dict(private=False)]},
         now=utc_now(),
     )
