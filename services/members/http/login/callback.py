@@ -22,10 +22,8 @@ from services.members.http.login.cookies import (
     CITY_SECONDS,
     LOGIN_PATH,
     SIGN_IN,
-    cookie_of,
-    set_cookie,
 )
-from services.members.http.login.forms import is_slug, read_answer
+from services.members.http.login.forms import is_slug
 from services.members.http.login.pages import PageRoute, address, language_of, page, refusal_page
 from services.members.http.login.start import callback_of, code_of, guard_of_browser, refused
 from services.members.http.login.texts import ROLE_NAMES
@@ -42,6 +40,7 @@ from services.members.use_cases.finish_test_login import finish_test_login
 from services.members.use_cases.refuse_login import refuse_login
 from services.members.use_cases.use_attempt import use_attempt
 from shared.clock import utc_now
+from shared.http.browser import cookie_of, read_answer, set_cookie
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
@@ -101,7 +100,8 @@ async def _said(
     async with client.turn(provider.issuer):
         metadata = await client.metadata(provider.issuer)
         ensure_usable(provider, metadata, allow_private=settings.identity_allow_private)
-        secret = seals.open(provider.sealed_secret or "", place=IdentityProvider.place(provider.id))
+        sealed = provider.secret_for(attempt.purpose) or ""
+        secret = seals.open(sealed, place=IdentityProvider.place(provider.id))
         verifier = seals.open(attempt.sealed_verifier, place=LoginAttempt.place(attempt.id))
         return await finish(
             provider,

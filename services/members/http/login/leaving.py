@@ -11,8 +11,8 @@ from services.members.gateways.identity_provider_http import (
     ProviderAway,
 )
 from services.members.http.guesses import TooManyGuesses, guard_of
-from services.members.http.login.cookies import LOGIN_PATH, SIGN_IN, cookie_of, drop_cookie
-from services.members.http.login.forms import is_own_form, is_slug, is_ticket, read_fields
+from services.members.http.login.cookies import LOGIN_PATH, SIGN_IN
+from services.members.http.login.forms import is_own_form, is_slug
 from services.members.http.login.pages import PageRoute, address, language_of, page, refusal_page
 from services.members.http.login.start import LOGOUT
 from services.members.http.login.texts import TEXTS
@@ -28,6 +28,7 @@ from services.members.settings import MembersSettings
 from services.members.use_cases.end_sign_in import end_sign_in, themselves
 from services.members.use_cases.hear_logout import hear_logout
 from shared.clock import utc_now
+from shared.http.browser import cookie_of, drop_cookie, is_ticket, read_fields
 from shared.one_time import hash_of
 from shared.sealing import CannotOpen
 

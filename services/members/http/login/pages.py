@@ -1,46 +1,18 @@
 """Pages for people: plain HTML, no scripts, in English and Japanese."""
 
-import hashlib
-from base64 import b64encode
-from collections.abc import Awaitable, Callable, Sequence
-from pathlib import Path
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 from urllib.parse import urlencode
 
 from fastapi import Request, Response
 from fastapi.responses import HTMLResponse
 from fastapi.routing import APIRoute
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from services.members.http.guesses import TooManyGuesses
-from services.members.http.login.texts import LANGUAGES, TEXTS, Language, language_for
+from services.members.http.login.texts import TEXTS
+from shared.http.pages import LANGUAGES, Language, Pages, language_for
 
-TEMPLATES: Final = Environment(
-    loader=PackageLoader("services.members.http.login"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    auto_reload=False,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-STYLE: Final = (Path(__file__).parent / "templates" / "page.css").read_text()
-
-# No `form-action`: a browser applies it to redirects, too, and a form here leads to the provider of
-# a city or back to an application.
-POLICY: Final = (
-    "default-src 'none'; "
-    f"style-src 'sha256-{b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()}'; "
-    "base-uri 'none'; frame-ancestors 'none'"
-)
-HEADERS: Final = {
-    "Content-Security-Policy": POLICY,
-    "X-Frame-Options": "DENY",
-    # Not `no-referrer`, with which a browser would hide where a form of ours comes from.
-    "Referrer-Policy": "same-origin",
-    "Cache-Control": "no-store",
-    "Vary": "Accept-Language, Cookie",
-}
+PAGES: Final = Pages.of("services.members.http.login")
 LOCALES_LIMIT: Final = 200
 
 
@@ -72,37 +44,15 @@ def page(
         has_languages: whether it can be asked for again, in another language.
         values: for the template.
     """
-    languages = _languages(request) if has_languages else []
-    return page_in(language_of(request), template, status=status, languages=languages, **values)
-
-
-def page_in(
-    language: Language,
-    template: str,
-    *,
-    status: int = 200,
-    languages: Sequence[tuple[str, str, str]] = (),
-    templates: Environment = TEMPLATES,
-    **values: Any,
-) -> HTMLResponse:
-    """Show a page in a language that was chosen.
-
-    Args:
-        language: of the page.
-        template: its file, without the ending.
-        status: of the answer.
-        languages: in which it can be asked for again: tag, name and address.
-        templates: where the file is.
-        values: for the template.
-    """
-    text = templates.get_template(f"{template}.html").render(
-        language=language,
-        languages=languages,
-        t=TEXTS[language],
-        style=Markup(STYLE),  # noqa: S704 -- ours
+    language = language_of(request)
+    return PAGES.show(
+        language,
+        template,
+        texts=TEXTS[language],
+        status=status,
+        languages=_languages(request) if has_languages else [],
         **values,
     )
-    return HTMLResponse(text, status, {**HEADERS, "Content-Language": language})
 
 
 def refusal_page(

@@ -19,11 +19,9 @@ from services.members.http.login.cookies import (
     CITY,
     LOGIN_PATH,
     SIGN_IN,
-    cookie_of,
-    set_cookie,
     sign_in_of,
 )
-from services.members.http.login.forms import is_slug, read_fields, ticket_for
+from services.members.http.login.forms import is_slug
 from services.members.http.login.pages import (
     PageRoute,
     address,
@@ -32,7 +30,7 @@ from services.members.http.login.pages import (
     page,
     refusal_page,
 )
-from services.members.http.login.texts import ROLE_NAMES, in_language
+from services.members.http.login.texts import ROLE_NAMES
 from services.members.http.settings import current_seals
 from services.members.model.authorization_request import AuthorizationRequest
 from services.members.model.claims import domain_of
@@ -55,6 +53,8 @@ from services.members.settings import MembersSettings
 from services.members.use_cases.begin_login import Wishes, begin_login
 from services.members.use_cases.offer_test_login import provider_to_test
 from shared.clock import utc_now
+from shared.http.browser import cookie_of, read_fields, set_cookie, ticket_for
+from shared.http.pages import in_language
 from shared.one_time import hash_of, new_one_time_secret
 
 log = structlog.get_logger(__name__)

@@ -1,11 +1,9 @@
 """What the pages say, in each language that they know."""
 
 from collections.abc import Mapping
-from typing import Final, Literal
+from typing import Final
 
-Language = Literal["en", "ja"]
-
-LANGUAGES: Final[Mapping[Language, str]] = {"en": "English", "ja": "日本語"}
+from shared.http.pages import Language
 
 Texts = Mapping[str, str]
 
@@ -158,33 +156,3 @@ ROLE_NAMES: Final[Mapping[Language, Texts]] = {
         "observer": "閲覧者",
     },
 }
-
-
-def language_for(ui_locales: str | None, accept_language: str | None) -> Language:
-    """Choose the language of a page: what was asked for, else what the browser likes best.
-
-    Source: OpenID Connect Core 1.0, section 3.1.2.1; RFC 9110, section 12.5.4.
-    """
-    for tag in (ui_locales or "").split()[:10]:
-        if (known := _known(tag)) is not None:
-            return known
-    liked = []
-    for position, part in enumerate((accept_language or "")[:500].split(",")[:20]):
-        tag, _, weight = part.partition(";")
-        try:
-            quality = float(weight.strip().removeprefix("q=") or 1)
-        except ValueError:
-            continue
-        if (known := _known(tag)) is not None and quality > 0:
-            liked.append((-quality, position, known))
-    return min(liked)[2] if liked else "en"
-
-
-def _known(tag: str) -> Language | None:
-    primary = tag.strip().lower().partition("-")[0]
-    return next((language for language in LANGUAGES if language == primary), None)
-
-
-def in_language(names: Mapping[str, str], language: Language) -> str:
-    """Give the text in this language, else in English, else in whichever there is."""
-    return names.get(language) or names.get("en") or next(iter(names.values()))

@@ -14,7 +14,7 @@ from joserfc.jwk import KeySet, RSAKey
 from joserfc.jws import JWSRegistry
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.members.http.login.cookies import LOGIN_PATH, SIGN_IN, drop_cookie, sign_in_of
+from services.members.http.login.cookies import LOGIN_PATH, SIGN_IN, sign_in_of
 from services.members.http.oauth.errors import MalformedRequest
 from services.members.http.oauth.forms import read_body, read_query
 from services.members.http.oauth.keys import KeyRing
@@ -25,6 +25,7 @@ from services.members.use_cases.end_sessions import end_sessions_of
 from services.members.use_cases.end_sign_in import end_sign_in, themselves
 from shared.actor import Actor
 from shared.clock import utc_now
+from shared.http.browser import drop_cookie
 
 router = APIRouter(tags=["login"])
 

@@ -3,20 +3,15 @@
 from typing import Any, Final
 
 from fastapi.responses import HTMLResponse
-from jinja2 import ChoiceLoader, PackageLoader
 
-from services.members.http.login.pages import TEMPLATES, page_in
-from services.members.http.login.texts import Language, in_language, language_for
+from services.members.http.login.texts import TEXTS as FRAME
 from services.members.http.oauth.texts import SCOPE_TEXTS, TEXTS
 from services.members.model.client import Client
 from services.members.model.member import Member
 from services.members.model.official import Official
+from shared.http.pages import Language, Pages, in_language, language_for
 
-PAGES: Final = TEMPLATES.overlay(
-    loader=ChoiceLoader(
-        [PackageLoader(f"services.members.http.{part}") for part in ("oauth", "login")]
-    )
-)
+PAGES: Final = Pages.of("services.members.http.oauth")
 
 
 def consent_page(
@@ -52,4 +47,4 @@ def refusal_page(detail: str, *, accept_language: str) -> HTMLResponse:
 
 
 def _page(template: str, language: Language, **values: Any) -> HTMLResponse:
-    return page_in(language, template, templates=PAGES, words=TEXTS[language], **values)
+    return PAGES.show(language, template, texts=FRAME[language], words=TEXTS[language], **values)

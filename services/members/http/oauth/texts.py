@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
-from services.members.http.login.texts import Language, Texts
+from services.members.http.login.texts import Texts
+from shared.http.pages import Language
 
 TEXTS: Final[Mapping[Language, Texts]] = {
     "en": {
