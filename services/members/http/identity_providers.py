@@ -80,6 +80,9 @@ class IdentityProviderOut(IdentityProviderState):
     is_tested: Annotated[
         bool, Field(description="Whether a test login succeeded with what is configured now.")
     ]
+    has_next_secret: Annotated[
+        bool, Field(description="Whether a new secret takes over when a test login succeeds.")
+    ]
     callback_url: Annotated[str, Field(description="What the provider must send people back to.")]
     backchannel_logout_url: str
     post_logout_url: str
@@ -233,7 +236,11 @@ async def patch_identity_provider(
     seals: CurrentSeals,
     now: Now,
 ) -> IdentityProviderOut:
-    """Change an identity provider. What a test login shows must be shown again afterwards."""
+    """Change an identity provider. What a test login shows must be shown again afterwards.
+
+    Where only the secret of an active one is different, nobody is kept from logging in: it takes
+    over when the test login succeeds, and the former one serves until then.
+    """
     fields = body.model_dump(exclude_unset=True)
     if "client_secret" in fields:
         fields["secret"] = fields.pop("client_secret")

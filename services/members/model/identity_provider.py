@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.members.model.base import Base, Versioned
+from services.members.model.login_attempt import LoginPurpose
 from services.members.model.member import Member
 from services.members.model.speaker import Speaker
 from shared.addresses import AddressNotAllowed, ensure_allowed
@@ -117,6 +118,7 @@ class IdentityProviderState(State):
     status: ProviderStatus
     tested_at: datetime | None
     is_tested: bool
+    has_next_secret: bool
     created_at: datetime
     updated_at: datetime
 
@@ -167,7 +169,30 @@ class IdentityProvider(Versioned, Base, kw_only=True):
     @property
     def fingerprint(self) -> str:
         """Of all that a test login shows to work, the secret among it."""
-        tested = {name: getattr(self, name) for name in TESTED}
+        return self._fingerprint_with(self.sealed_secret)
+
+    @property
+    def tried(self) -> str:
+        """Of what a test login would show to work now."""
+        return self._fingerprint_with(self.secret_for("test"))
+
+    @property
+    def terms(self) -> str:
+        """Of all that a login depends on but the secret, which may change while it is under way."""
+        return self._fingerprint_with(None)
+
+    @property
+    def has_next_secret(self) -> bool:
+        """Whether a secret waits for the test login with which it takes over."""
+        return self.sealed_next_secret is not None
+
+    def secret_for(self, purpose: LoginPurpose) -> str | None:
+        """Give the sealed secret that a login uses: a test login tries the next one first."""
+        is_trying = purpose == "test" and self.has_next_secret
+        return self.sealed_next_secret if is_trying else self.sealed_secret
+
+    def _fingerprint_with(self, sealed_secret: str | None) -> str:
+        tested = {name: getattr(self, name) for name in TESTED} | {"sealed_secret": sealed_secret}
         return hashlib.sha256(json.dumps(tested, sort_keys=True).encode()).hexdigest()
 
     @property
@@ -177,6 +202,9 @@ class IdentityProvider(Versioned, Base, kw_only=True):
 
     def change(self, fields: dict[str, Any], *, at: datetime) -> bool:
         """Take over what is different; an active provider that was not tested so is a draft again.
+
+        But for its secret: where nothing else of this is different, an active provider goes on with
+        the one that it has until a test login has succeeded with the new one.
 
         Returns:
             Whether anything is different now.
@@ -191,6 +219,15 @@ class IdentityProvider(Versioned, Base, kw_only=True):
             different.get("unknown_people", self.unknown_people),
             different.get("unknown_role", self.unknown_role),
         )
+        if "sealed_secret" in different:
+            is_alone = not {*different}.intersection(TESTED) - {"sealed_secret"}
+            is_to_wait = is_alone and self.status == "active"
+            secret = different.pop("sealed_secret")
+            different |= (
+                {"sealed_next_secret": secret}
+                if is_to_wait
+                else {"sealed_secret": secret, "sealed_next_secret": None}
+            )
         for name, value in different.items():
             setattr(self, name, value)
         if different:
@@ -199,10 +236,17 @@ class IdentityProvider(Versioned, Base, kw_only=True):
             self.note_change(at)
         return bool(different)
 
-    def note_test(self, fingerprint: str, *, at: datetime) -> None:
-        """Record that somebody logged in at it, as it was configured then."""
-        self.tested_fingerprint, self.tested_at = fingerprint, at
+    def note_test(self, *, at: datetime) -> bool:
+        """Record that somebody logged in at it, as it is configured now.
+
+        Returns:
+            Whether the next secret has taken over, as it has been shown to work.
+        """
+        takes_over = self.has_next_secret
+        self.sealed_secret, self.sealed_next_secret = self.secret_for("test"), None
+        self.tested_fingerprint, self.tested_at = self.fingerprint, at
         self.note_change(at)
+        return takes_over
 
     def activate(self, *, at: datetime) -> None:
         """Let officials log in at it.

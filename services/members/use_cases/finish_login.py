@@ -142,7 +142,7 @@ async def _come(
     provider = await provider_of(session, asked.member, asked.id)
     if member.status == "withdrawn":
         return TurnedAway("member-left")
-    if provider.status != "active" or provider.fingerprint != asked.fingerprint:
+    if provider.status != "active" or provider.terms != asked.terms:
         return TurnedAway("provider-inactive")
     identity_id = await _known_identity(session, provider, said.subject, now)
     official = await official_with_identity(session, member.slug, identity_id)

@@ -15,6 +15,8 @@ async def finish_test_login(
 ) -> bool:
     """Note that a provider works as it was configured when the test began.
 
+    A secret that was waiting for that takes over.
+
     Returns:
         Whether that is how it is configured still.
 
@@ -23,9 +25,9 @@ async def finish_test_login(
     """
     await member_for_change(session, tested.member)
     provider = await provider_of(session, tested.member, tested.id, for_change=True)
-    if provider.fingerprint != tested.fingerprint:
+    if provider.tried != tested.tried:
         return False
-    provider.note_test(tested.fingerprint, at=now)
+    takes_over = provider.note_test(at=now)
     await record(
         session,
         member=provider.member,
@@ -33,5 +35,6 @@ async def finish_test_login(
         subject=f"identity_provider:{provider.id}",
         actor=None,
         at=now,
+        details={"secret_taken_over": takes_over},
     )
     return True

@@ -45,6 +45,8 @@ class Provider:
     sign: Callable[[Claims], str | None] | None = None
     """Writes the id_token in place of what is right."""
     is_down: bool = False
+    secrets: tuple[str, ...] = (SECRET,)
+    """What we may authenticate with."""
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     """Paths of all requests, in order."""
@@ -101,7 +103,7 @@ class Provider:
             asked is not None
             and asked["code_challenge"] == challenge.rstrip(b"=").decode()
             and asked["redirect_uri"] == form["redirect_uri"]
-            and given == f"{CLIENT_ID}:{SECRET.replace(' ', '+')}"
+            and given in {f"{CLIENT_ID}:{secret.replace(' ', '+')}" for secret in self.secrets}
         )
         if asked is None or not is_good:
             return web.json_response({"error": "invalid_grant"}, status=400)

@@ -227,7 +227,7 @@ async def test_it_serves_nobody_before_a_test_login(network: Network) -> None:
         ({"name": "Another"}, "active"),
         ({"role_of_group": {"staff": "observer"}}, "active"),
         ({"unknown_people": "with_role", "unknown_role": "observer"}, "active"),
-        ({"client_secret": "another"}, "draft"),
+        ({"client_secret": "another"}, "active"),
         ({"issuer": "https://login.seoul.example/realms/other"}, "draft"),
         ({"scopes": ["email"]}, "draft"),
         ({"algorithms": ["ES256", "RS256"]}, "draft"),
