@@ -14,6 +14,7 @@ from deploy.demo.check.journey import Journey
 from deploy.demo.check.logins import check_logins
 from deploy.demo.check.network import check_network
 from deploy.demo.check.operations import check_operations
+from deploy.demo.check.pages import check_pages
 from deploy.demo.check.projects import check_projects
 from deploy.demo.check.report import Report
 from deploy.demo.check.rules import check_rules
@@ -37,6 +38,8 @@ async def check(demo: dict[str, Any], report: Report) -> None:
         if demo.get("logins"):
             with report.chapter("Officials and their logins"):
                 await check_logins(world, report)
+            with report.chapter("The pages"):
+                await check_pages(world, report)
         with report.chapter("What operators see"):
             await check_operations(report)
 
