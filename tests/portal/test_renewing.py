@@ -7,6 +7,7 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import select, update
 
+from services.portal.http.app import create_app
 from services.portal.model.browser_session import BrowserSession
 from shared.clock import utc_now
 from tests.conftest import Database
@@ -36,6 +37,26 @@ async def test_many_tabs_make_one_renewal(
 
     assert [page.status_code for page in pages] == [200] * 12
     assert platform.count("POST", "/oauth/token") == 2  # the login, and one renewal
+    assert not platform.families[0].is_over
+
+
+async def test_many_tabs_make_one_renewal_also_at_two_copies_of_the_portal(
+    app: FastAPI, browser: Browser, platform: Platform, database: Database
+) -> None:
+    await browser.log_in()
+    await let_tokens_end(database)
+    platform.on_refresh = a_moment
+    other = create_app(settings_of(database))
+    other.state.sessions = database.sessions
+    other.state.authorization_server = app.state.authorization_server
+    other.state.api = app.state.api
+
+    async with Browser.of(other, platform) as there:
+        there.cookies = browser.cookies
+        pages = await asyncio.gather(*(each.get("/") for each in (browser, there) * 4))
+
+    assert [page.status_code for page in pages] == [200] * 8
+    assert platform.count("POST", "/oauth/token") == 2
     assert not platform.families[0].is_over
 
 

@@ -8,10 +8,14 @@ from urllib.parse import urlsplit
 import pytest
 from fastapi import FastAPI
 from httpx2 import ASGITransport, AsyncClient, Response
+from sqlalchemy import select
 from starlette.types import Receive, Scope, Send
 
 from services.members.http.app import create_app as create_members
 from services.members.http.login.cookies import SIGN_IN
+from services.members.http.oauth.keys import KeyRing
+from services.members.model.logout_notice import new_logout_token
+from services.members.model.token_family import TokenFamily
 from services.members.settings import MembersSettings
 from services.members.use_cases.end_sessions import end_sessions_of
 from services.members.use_cases.open_network import open_network
@@ -54,6 +58,7 @@ class Place:
 
     browser: AsyncClient
     database: Database
+    members: FastAPI
 
     async def sit_down(self, *roles: Role) -> Person:
         """Let somebody of Tokyo sit at the browser who has come from Tokyo's own login."""
@@ -107,7 +112,7 @@ async def place(database_of: DatabaseOf) -> AsyncIterator[Place]:
     ):
         members.state.access_tokens = access_tokens_of(http)
         ask_with(portal, http)
-        yield Place(browser, members_database)
+        yield Place(browser, members_database, members)
         await portal.state.renewals.finished()
 
 
@@ -185,6 +190,29 @@ async def test_a_session_that_members_has_ended_is_over_here(place: Place) -> No
 
     assert "Your session has ended" in text_of(page)
     assert SESSION not in place.browser.cookies
+
+
+async def test_a_notice_of_members_ends_the_session_that_it_names(place: Place) -> None:
+    person = await place.sit_down("coordinator")
+    await place.go("/session/login")
+    now = utc_now()
+    async with place.database.sessions() as session:
+        family = await session.scalar(select(TokenFamily))
+    assert family is not None
+    ring: KeyRing = place.members.state.signing_keys
+    token = new_logout_token(
+        issuer=ISSUER,
+        client_id=family.client_id,
+        session_id=family.id,
+        official_id=person.official.id,
+        key=(await ring.current(place.database.sessions)).identity,
+        now=now,
+    )
+
+    told = await place.browser.post("/session/backchannel-logout", data={"logout_token": token})
+
+    assert told.status_code == 200
+    assert "Your session has ended" in text_of(await place.go("/"))
 
 
 async def test_another_city_is_chosen_at_the_login(place: Place) -> None:
