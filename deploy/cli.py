@@ -82,6 +82,9 @@ def register_application(
     post_logout_redirect_uri: Annotated[
         list[str] | None, typer.Option(help="The same after a logout.")
     ] = None,
+    backchannel_logout_uri: Annotated[
+        str | None, typer.Option(help="Where it is told that a session in it has ended.")
+    ] = None,
     keys_file: Annotated[
         Path | None, typer.Option(help="Public keys as a JWK set; without, it gets a secret.")
     ] = None,
@@ -99,6 +102,7 @@ def register_application(
             name,
             redirect_uris=redirect_uri,
             post_logout_redirect_uris=post_logout_redirect_uri or [],
+            backchannel_logout_uri=backchannel_logout_uri,
             keys=keys,
             as_json=as_json,
         )

@@ -20,6 +20,7 @@ async def register_application(
     *,
     redirect_uris: Sequence[str],
     post_logout_redirect_uris: Sequence[str],
+    backchannel_logout_uri: str | None,
     keys: dict[str, Any] | None,
     as_json: bool,
 ) -> int:
@@ -37,6 +38,7 @@ async def register_application(
                     name=name,
                     redirect_uris=redirect_uris,
                     post_logout_redirect_uris=post_logout_redirect_uris,
+                    backchannel_logout_uri=backchannel_logout_uri,
                     keys=keys,
                     now=utc_now(),
                 )

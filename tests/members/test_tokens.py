@@ -239,6 +239,29 @@ async def test_a_member_keeps_its_tokens_until_it_withdraws(
     assert (answer.status_code, error_of(answer)) == (401, "invalid_client")
 
 
+async def test_both_secrets_get_tokens_while_one_replaces_the_other(
+    http: AsyncClient, network: Network
+) -> None:
+    client_id, former = await invite(http, network)
+    held = await bearer(http, (client_id, former))
+    path = f"/api/v1/members/seoul/clients/{client_id}"
+
+    replaced = await http.post(f"{path}/secret", headers=held | {"If-Match": '"1"'})
+    secret = replaced.json()["secret"]
+    both = [
+        (await http.post("/oauth/token", data=GRANT, auth=(client_id, given))).status_code
+        for given in (former, secret)
+    ]
+    ended = await http.delete(f"{path}/former-secret", headers=held | {"If-Match": '"2"'})
+    after = [
+        (await http.post("/oauth/token", data=GRANT, auth=(client_id, given))).status_code
+        for given in (former, secret)
+    ]
+
+    assert (replaced.status_code, ended.status_code) == (200, 200)
+    assert (both, after) == ([200, 200], [401, 200])
+
+
 async def test_a_revoked_client_acts_no_more_even_with_tokens_that_it_holds(
     http: AsyncClient, network: Network
 ) -> None:
