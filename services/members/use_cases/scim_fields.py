@@ -1,6 +1,6 @@
 """What a member's directory may say of people and groups."""
 
-from typing import Annotated
+from typing import Annotated, Final
 from uuid import UUID
 
 from pydantic import Field
@@ -10,7 +10,8 @@ from services.members.use_cases.fields import OfficialFields
 from shared.contracts.members import Role
 from shared.fields import Email, Flag, Input, LanguageTag, Line
 
-DEFAULT_LANGUAGE = "en"
+DEFAULT_LANGUAGE: Final = "en"
+GROUP_MEMBERS_MAX: Final = 1_000
 
 
 class ProvisionedFields(Input):
@@ -51,4 +52,4 @@ class ProvisionedGroupFields(Input):
 
     display_name: Line
     external_id: Line | None = None
-    members: Annotated[frozenset[UUID], Field(max_length=10_000)] = frozenset()
+    members: Annotated[frozenset[UUID], Field(max_length=GROUP_MEMBERS_MAX)] = frozenset()

@@ -23,13 +23,13 @@ from scim2_models import (
     UnauthorizedException,
     UniquenessException,
 )
-from scim2_server.handler import AsyncScimHandler
 from scim2_server.requests import ScimRequest
 from scim2_server.responses import ScimResponse
 from scim2_server.service import scim_exception_of
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.members.http.guesses import TooManyGuesses, guard_of
+from services.members.http.scim.bounds import BoundedHandler, ensure_bearable
 from services.members.http.scim.resources import SERVICE
 from services.members.http.scim.storage import MemberStorage
 from services.members.model.scim import ScimNameTaken, token_hash_of
@@ -123,8 +123,9 @@ async def _answered_with(token: str, path: str, request: Request) -> ScimRespons
         now = utc_now()
         directory = await enter_by_scim(session, token, to_change=to_change, now=now)
         _note(directory)
+        ensure_bearable(asked.query, body)
         storage = MemberStorage(session, directory, now)
-        return await AsyncScimHandler(SERVICE, storage).handle(asked)
+        return await BoundedHandler(SERVICE, storage).handle(asked)
 
 
 @asynccontextmanager
