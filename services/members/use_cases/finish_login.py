@@ -239,7 +239,7 @@ async def _invited(
     Whom the member's directory has named by their subject here is nobody else, whatever address
     they have. Of the others it is the one with the address, if that is sure.
 
-    Source: docs/decisions/0019-the-directory-may-name-the-subject.md
+    Source: docs/decisions/0017-the-directory-may-name-the-subject.md
     """
     space = subject_space_of(provider)
     named = await named_with(session, provider.member, space, said.subject)
