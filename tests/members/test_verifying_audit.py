@@ -158,6 +158,18 @@ async def test_verifying_prints_the_heads(
     ]
 
 
+async def test_what_is_written_meanwhile_is_no_break(database: Database) -> None:
+    await write(database, 1)
+    writing = asyncio.gather(*(write(database, 40, member=member) for member in MEMBERS * 2))
+
+    codes = []
+    while not writing.done():
+        codes.append(await verify([], {}))
+    await writing
+
+    assert set(codes) == {0}
+
+
 async def test_a_trail_longer_than_a_batch_is_followed_to_its_end(
     database: Database, capsys: pytest.CaptureFixture[str]
 ) -> None:
