@@ -4,7 +4,7 @@ from base64 import b64encode
 
 import pytest
 from fastapi import FastAPI
-from httpx2 import Response
+from httpx2 import ASGITransport, AsyncClient, Response
 from sqlalchemy import func, select, update
 
 from services.members.http.app import create_app
@@ -17,7 +17,7 @@ from tests.conftest import Database
 from tests.members.network import Network
 from tests.members.oauth.browsing import Desk, answer_in, error_of
 from tests.members.oauth.keys import TOKEN, proof
-from tests.web import environment, on
+from tests.web import ISSUER, environment, on
 
 CITY, ELSEWHERE = "198.51.100.7", "203.0.113.9"
 PATHS = ["/oauth/token", "/oauth/par", "/oauth/revoke", "/oauth/introspect"]
@@ -182,6 +182,31 @@ async def test_handles_of_others_are_not_guessed_for_ever(desk: Desk) -> None:
     ]
 
     assert found == [400] * 5 + [429]
+
+
+async def test_what_a_neighbour_invents_stops_nobody_who_has_begun(
+    desk: Desk, network: Network
+) -> None:
+    person = desk.cookies.copy()
+    desk.be(None)
+    begun = await desk.authorize()
+    waiting = begun.headers["location"].partition("authorization=")[2]
+    pushed = (await desk.post("/oauth/par", **desk.asking())).json()["request_uri"]
+    async with AsyncClient(
+        transport=ASGITransport(network.app, raise_app_exceptions=False), base_url=ISSUER
+    ) as neighbour:
+        invented = [
+            (await neighbour.get("/oauth/authorize", params={"client_id": f"invented-{number}"}))
+            for number in range(6)
+        ]
+
+    desk.cookies |= person
+    gone_on = await desk.visit("/oauth/authorize", **{"continue": waiting})
+    taken_up = await desk.visit("/oauth/authorize", client_id=desk.client_id, request_uri=pushed)
+
+    assert [answer.status_code for answer in invented] == [400] * 5 + [429]
+    assert "code" in answer_in(gone_on)
+    assert "code" in answer_in(taken_up)
 
 
 async def test_a_visitor_leaves_only_so_much_behind(desk: Desk, network: Network) -> None:

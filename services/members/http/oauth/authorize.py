@@ -150,7 +150,7 @@ async def get_authorize(request: Request) -> Response:
         given = read_query(request)
     except OAuth2Error as error:
         return _refused(request, error, issuing)
-    guard = guard_of(request, "authorization", _address_in(given))
+    guard = guard_of(request, "authorization", _guessed_at(request, given))
     guard.ensure_open()
     async with request.app.state.sessions.begin() as session:
         # What was written stays, also with a refusal: a pushed request is good once.
@@ -182,12 +182,12 @@ async def post_consent(request: Request) -> Response:
         form = await read_body(request)
     except OAuth2Error as error:
         return _refused(request, error, issuing)
-    guard = guard_of(request, "authorization")
+    given = {"continue": form.get("authorization", "")}
+    guard = guard_of(request, "authorization", _guessed_at(request, given))
     guard.ensure_open()
     async with request.app.state.sessions.begin() as session:
         asked = None
         try:
-            given = {"continue": form.get("authorization", "")}
             asked = await _asked(request, session, given, issuing, now)
             sign_in = await sign_in_of(request, session, now=now)
             _ensure_shown(request, asked, sign_in, form.get("ticket", ""))
@@ -205,11 +205,14 @@ async def post_consent(request: Request) -> Response:
     return response
 
 
-def _address_in(given: dict[str, str]) -> str | None:
-    """Name what decides whether a browser may be sent here: no other application suffers for it."""
-    if "redirect_uri" not in given:
-        return None
-    return hash_of(f"{given.get('client_id')} {given['redirect_uri']}")
+def _guessed_at(request: Request, given: dict[str, str]) -> str | None:
+    """Name what decides whether a browser may go on: nobody else suffers if it is wrong."""
+    if "continue" in given:
+        browser = cookie_of(request, AUTHORIZATION)
+        return None if browser is None else hash_of(browser)
+    if "request_uri" in given:
+        return hash_of(given["request_uri"])
+    return hash_of(f"{given.get('client_id')} {given.get('redirect_uri')}")
 
 
 async def _count(
@@ -340,6 +343,7 @@ async def _kept(
     if asked.kept is not None:
         return asked.kept, browser
     guard_of(request, "unfinished").ensure_open()
+    guard_of(request, "authorization", hash_of(browser)).proved()
     kept = await begin_authorization(
         session, asked.client.id, asked.parameters, browser=browser, now=now
     )

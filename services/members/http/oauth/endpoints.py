@@ -14,6 +14,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 
+from services.members.http.guesses import guard_of
 from services.members.http.oauth.authorize import REQUEST_URI
 from services.members.http.oauth.errors import MalformedRequest, ProofWrong
 from services.members.http.oauth.forms import FORM, QUERY_LIMIT_BYTES, read_client_form
@@ -110,7 +111,11 @@ async def post_par(request: Request) -> Response:
     They are those of `/oauth/authorize`; the browser is sent there with `client_id` and the
     `request_uri` of the answer, within 90 seconds.
     """
-    return await _answered(request, PAR_PATH, "response_type", AUTHENTICATION_METHODS, _push)
+    response = await _answered(request, PAR_PATH, "response_type", AUTHENTICATION_METHODS, _push)
+    if response.status_code == 201:
+        pushed = PushedOut.model_validate_json(bytes(response.body))
+        guard_of(request, "authorization", hash_of(pushed.request_uri)).proved()
+    return response
 
 
 def _push(server: AuthorizationServer, ready: CheckedRequest, known: KnownClient) -> Response:
