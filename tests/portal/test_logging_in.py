@@ -17,6 +17,7 @@ from services.portal.http.cookies import SESSION
 from services.portal.model.browser_session import BrowserSession
 from services.portal.model.login_attempt import LoginAttempt
 from shared.clock import utc_now
+from shared.one_time import hash_of
 from shared.sealing import Seals
 from tests.conftest import Database
 from tests.portal.browsing import Browser, text_of
@@ -184,6 +185,13 @@ def test_a_login_that_took_too_long_is_refused() -> None:
 
     assert in_time == attempt
     assert too_late is None
+
+
+def test_a_login_that_another_release_began_is_refused() -> None:
+    seals = Seals.read(MASTER_KEYS)
+    sealed = seals.seal(b'{"expires_at": 1}', place=f"login_attempt {hash_of('state')}")
+
+    assert LoginAttempt.opened(sealed, state="state", seals=seals, now=utc_now()) is None
 
 
 @pytest.mark.parametrize(

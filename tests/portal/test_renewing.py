@@ -5,9 +5,10 @@ from datetime import timedelta
 
 import pytest
 from fastapi import FastAPI
+from httpx2 import AsyncClient
 from sqlalchemy import select, update
 
-from services.portal.http.app import create_app
+from services.portal.http.app import ask_with, create_app
 from services.portal.model.browser_session import BrowserSession
 from shared.clock import utc_now
 from tests.conftest import Database
@@ -134,6 +135,25 @@ async def test_a_renewal_goes_on_when_the_browser_has_gone_away(
 
     assert (await browser.get("/")).status_code == 200
     assert platform.count("POST", "/oauth/token") == 2
+
+
+async def test_a_platform_that_never_finishes_its_answer_holds_nobody_up(
+    database: Database, platform: Platform
+) -> None:
+    app = create_app(settings_of(database, portal_answer_seconds=0.2))
+    app.state.sessions = database.sessions
+    async with AsyncClient(transport=platform.transport()) as http:
+        ask_with(app, http)
+        async with Browser.of(app, platform) as browser:
+            await browser.log_in()
+            await let_tokens_end(database)
+            platform.on_refresh = asyncio.Event().wait
+
+            response = await browser.get("/")
+            await app.state.renewals.finished()
+
+    assert response.status_code == 503
+    assert await row_of(database) is not None
 
 
 @pytest.mark.parametrize("column", ["ends_at", "seen_at"])

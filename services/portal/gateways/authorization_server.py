@@ -3,6 +3,7 @@
 Source: OpenID Connect Discovery 1.0; RFC 6749; RFC 7009; RFC 7523.
 """
 
+import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -52,11 +53,23 @@ class Remembered:
 class AuthorizationServer:
     """Asks the authorization server, as the client that the portal is registered as."""
 
-    def __init__(self, http: AsyncClient, *, issuer: str, client_id: str, key: ECKey) -> None:
+    def __init__(
+        self, http: AsyncClient, *, issuer: str, client_id: str, key: ECKey, seconds: float
+    ) -> None:
+        """Prepare to ask.
+
+        Args:
+            http: what requests are made with.
+            issuer: where the server is.
+            client_id: ours.
+            key: that we prove ourselves with.
+            seconds: that an answer may take until it is complete.
+        """
         self.issuer = issuer
         self.client_id = client_id
         self._http = http
         self._key = key
+        self._seconds = seconds
         self._metadata = Remembered()
         self._keys = Remembered()
 
@@ -193,18 +206,16 @@ class AuthorizationServer:
         return Tokens(access, now + timedelta(seconds=seconds), refresh, id_token)
 
     async def _post(self, endpoint: str, parameters: dict[str, str]) -> tuple[int, Any]:
+        proof = {
+            "client_id": self.client_id,
+            "client_assertion_type": ASSERTION_TYPE,
+            "client_assertion": self._assertion(),
+        }
         try:
-            answer = await self._http.post(
-                endpoint,
-                data=parameters
-                | {
-                    "client_id": self.client_id,
-                    "client_assertion_type": ASSERTION_TYPE,
-                    "client_assertion": self._assertion(),
-                },
-            )
+            async with asyncio.timeout(self._seconds):
+                answer = await self._http.post(endpoint, data=parameters | proof)
             return answer.status_code, answer.json() if answer.content else None
-        except (HTTPError, InvalidURL, ValueError) as error:
+        except (HTTPError, InvalidURL, ValueError, TimeoutError) as error:
             raise PlatformAway(type(error).__name__) from error
 
     def _assertion(self) -> str:
@@ -229,12 +240,13 @@ class AuthorizationServer:
         if is_old and (known.value is None or now - known.tried_at > COOL_DOWN_SECONDS):
             known.tried_at = now
             try:
-                answer = await self._http.get(address)
+                async with asyncio.timeout(self._seconds):
+                    answer = await self._http.get(address)
                 found = usable(answer.raise_for_status().json())
                 if not found:
                     raise PlatformAway(f"{address} says nothing of use")  # noqa: TRY301
                 known.value, known.read_at = found, now
-            except (HTTPError, InvalidURL, ValueError, PlatformAway) as error:
+            except (HTTPError, InvalidURL, ValueError, TimeoutError, PlatformAway) as error:
                 log.warning("platform.not_read", address=address, error=repr(error)[:300])
         if known.value is None:
             raise PlatformAway(f"{address} has never been read")

@@ -73,5 +73,6 @@ def ask_with(app: FastAPI, http: AsyncClient) -> None:
         issuer=settings.issuer,
         client_id=settings.portal_client_id,
         key=key_of(settings.portal_client_key),
+        seconds=settings.portal_answer_seconds,
     )
     app.state.api = PlatformApi(http, issuer=settings.issuer)

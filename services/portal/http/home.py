@@ -1,5 +1,8 @@
 """The first page: who is logged in, for which city, with which roles."""
 
+import asyncio
+from typing import Final
+
 from fastapi import APIRouter, Request, Response
 
 from services.portal.gateways.platform_api import ApiRefused, Me, PlatformApi
@@ -14,6 +17,8 @@ from shared.http.browser import cookie_of
 from shared.http.pages import in_language
 
 router = APIRouter(route_class=Page, include_in_schema=False)
+
+PLACES_LIMIT: Final = 20
 
 
 @router.get("/")
@@ -30,20 +35,18 @@ async def get_home(request: Request) -> Response:
 
 async def _home(request: Request, present: Present, me: Me) -> Response:
     language = language_of(request)
-    places = [
-        {"slug": place.member, "name": await name_of(request, present, place.member)}
-        for place in me.other_places[:20]
-    ]
+    slugs = [me.member, *(place.member for place in me.other_places[:PLACES_LIMIT])]
+    city, *others = await asyncio.gather(*(name_of(request, present, slug) for slug in slugs))
     roles = [ROLE_NAMES[language].get(role, role) for role in me.roles]
     return page(
         request,
         "home",
-        city=await name_of(request, present, me.member),
+        city=city,
         function=in_language(me.official.function, language),
         name=me.official.name,
         roles=TEXTS[language]["between"].join(roles),
         since=shown(present.began_at, language),
-        places=places,
+        places=[{"slug": slug, "name": name} for slug, name in zip(slugs[1:], others, strict=True)],
     )
 
 

@@ -42,10 +42,10 @@ class LoginAttempt:
         """Read what a browser brought; nothing if it began elsewhere, or too long ago."""
         try:
             read = json.loads(seals.open(sealed, place=_place(state)))
-        except CannotOpen:
+            ends = datetime.fromtimestamp(read.pop("expires_at"), UTC)
+            attempt = cls(expires_at=ends, **read)
+        except (CannotOpen, TypeError, KeyError):  # the latter: another release has written it
             return None
-        ends = datetime.fromtimestamp(read.pop("expires_at"), UTC)
-        attempt = cls(expires_at=ends, **read)
         return attempt if now < ends else None
 
 
