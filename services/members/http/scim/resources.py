@@ -21,13 +21,18 @@ from scim2_models import (
     Reference,
     Required,
     Resource,
+    ResourceType,
+    ResponseParameters,
     ScimPolicy,
     ScimProvider,
+    SearchRequest,
     ServiceProviderConfig,
     Sort,
     Uniqueness,
 )
+from scim2_server.responses import ScimResponse
 from scim2_server.service import ScimService
+from scim2_server.storage import SearchPage
 
 PAGE_MAX: Final = 200
 
@@ -88,7 +93,35 @@ class Group(Resource[Any]):
     """The officials in the group."""
 
 
-SERVICE: Final = ScimService(
+class DirectoryService(ScimService):
+    """The protocol, where it leaves a choice as Entra and Okta expect it."""
+
+    def search_response(
+        self,
+        base_url: str,
+        resource_types: list[ResourceType],
+        page: SearchPage,
+        search_request: SearchRequest[Any],
+    ) -> ScimResponse:
+        """Give an empty list where nothing was found, and not none."""
+        response = super().search_response(base_url, resource_types, page, search_request)
+        if response.body is not None:
+            response.body.setdefault("Resources", [])
+        return response
+
+    def patch_response(
+        self,
+        base_url: str,
+        resource: Resource[Any],
+        response_parameters: ResponseParameters[Any],
+    ) -> ScimResponse:
+        """Show a person who was changed; a group can be large, and is not asked for."""
+        if isinstance(resource, User):
+            return self.replacement_response(base_url, resource, response_parameters)
+        return super().patch_response(base_url, resource, response_parameters)
+
+
+SERVICE: Final = DirectoryService(
     ScimProvider(
         [User, Group],
         # What Entra sends: attributes that we do not keep, values with `remove`, and addresses to
