@@ -6,11 +6,14 @@ And a code, or a refresh token, is good once, however many ask and whomever they
 import asyncio
 import json
 from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import asynccontextmanager
 from typing import Any, Final
+from uuid import uuid4
 
 import pytest
 from joserfc.jws import extract_compact
 
+from deploy.demo.api import Refused
 from deploy.demo.browser import Stuck
 from deploy.embedded.layout import SERVICES
 from tests.faults.load import side_by_side
@@ -184,6 +187,82 @@ async def test_providers_restart_and_only_those_who_are_about_to_log_in_notice(t
     assert came == ["Bearer" for _ in town.members]
     assert set(answered) == all_good()
     assert town.traffic.not_issued == []
+
+
+async def test_a_machine_gets_another_secret_and_goes_on(town: Town) -> None:
+    traffic = town.traffic
+    machine = traffic.machines[0]
+    client = f"/api/v1/members/{machine.member}/clients/{machine.client_id}"
+    async with traffic.flowing() as answered:
+        replaced = await machine.post(f"{client}/secret", key=str(uuid4()), version="*")
+        await traffic.until_answered(20)
+        others = len(traffic.not_issued)
+        traffic.machines[0] = town.machine(machine.member, replaced["secret"])
+        await traffic.until_answered(20)
+
+    assert others == 0
+    assert set(answered) == all_good()
+    assert traffic.not_issued == []
+
+
+async def test_a_provider_gets_another_secret_and_nobody_is_kept_from_logging_in(
+    town: Town,
+) -> None:
+    came: list[str] = []
+    left: dict[str, tuple[str, bool]] = {}
+    for member in town.members:
+        machine = town.world[member]
+        providers = f"/api/v1/members/{member}/identity-providers"
+        [active] = [each for each in await machine.all_of(providers) if each["status"] == "active"]
+        there = f"{providers}/{active['id']}"
+        async with coming_in(town, member, came):
+            answer = await machine.send(
+                "PATCH", there, json={"client_secret": "another"}, headers={"If-Match": "*"}
+            )
+            answer.raise_for_status()
+            await arrivals(came, 2)
+            offered = await machine.post(f"{there}/test", key=str(uuid4()))
+            async with town.somebody(member, "administrator") as administrator:
+                await administrator.browser.log_in(offered["url"], person=administrator.login)
+            await arrivals(came, 2)
+        shown = await machine.get(there)
+        left[town.kind_of(member)] = (shown["status"], shown["has_next_secret"])
+
+    assert set(came) == {"Bearer"}
+    # The strict kind has been told of no other secret, so the login with it must have failed.
+    expected = {"mock": ("active", False), "node": ("active", True)}
+    assert left == {kind: expected[kind] for kind in left}
+
+
+@asynccontextmanager
+async def coming_in(town: Town, member: str, came: list[str]) -> AsyncIterator[None]:
+    """Let one after the other log in with a new browser, and note what came of it."""
+    ends = asyncio.Event()
+
+    async def keep_coming() -> None:
+        while not ends.is_set():
+            async with town.somebody(member) as person:
+                try:
+                    came.append((await person.log_in())["token_type"])
+                except (Stuck, Refused) as error:
+                    came.append(repr(error))
+
+    task = asyncio.create_task(keep_coming())
+    try:
+        yield
+    finally:
+        ends.set()
+        await task
+
+
+async def arrivals(came: list[str], more: int) -> None:
+    """Wait until so many more have come."""
+    wanted = len(came) + more
+
+    async def have_come() -> bool:
+        return len(came) >= wanted
+
+    await until(have_come, seconds=60, what="logins")
 
 
 @pytest.mark.parametrize("grant", ["authorization_code", "refresh_token"])

@@ -164,6 +164,15 @@ class Town:
             found.setdefault(login["kind"], member)
         return list(found.values())
 
+    def kind_of(self, member: str) -> str:
+        """What kind of provider a city has."""
+        return str(self.world.demo["logins"][member]["kind"])
+
+    def machine(self, member: str, secret: str) -> CityApi:
+        """A city's machine, with another secret."""
+        client_id = self.world[member].client_id
+        return CityApi(self.http, member=member, client_id=client_id, client_secret=secret)
+
     def providers(self) -> list[str]:
         """The processes of the cities' providers."""
         return [name for name in self.platform.names() if name.startswith("demo-providers-")]
