@@ -76,8 +76,8 @@ async def measure(servers: Servers, run: Run) -> list[Finding]:
         }
         found = await run.by_turns("Logging in", run.count(4, 1), ways)
     return [
-        *_findings(found, "log in", "authorize and redeem a code", 20, 250),
-        *_findings(found, "refresh", "refresh", 12, 150),
+        *_findings(found, "log in", "authorize and redeem a code", 20, 500),
+        *_findings(found, "refresh", "refresh", 12, 300),
     ]
 
 
