@@ -31,11 +31,12 @@ async def register_secret(seoul: Seoul, secret: str = NEW, **fields: Any) -> dic
     return dict(response.json())
 
 
-async def try_out(seoul: Seoul) -> bool:
-    """Make a test login; tell whether it succeeded."""
+async def try_out(seoul: Seoul) -> str | None:
+    """Make a test login; give what somebody reads if it succeeded."""
     given = await seoul.network.send("POST", f"{PATH}/{seoul.row['id']}/test", by="seoul")
     async with browser(seoul.network.app) as client:
-        return (await seoul.log_in(client, given.json()["url"])).status_code == 200
+        page = await seoul.log_in(client, given.json()["url"])
+    return page.text if page.status_code == 200 else None
 
 
 async def can_log_in(seoul: Seoul) -> bool:
@@ -72,7 +73,8 @@ async def test_the_new_secret_takes_over_with_the_test_login(
 
     after = await shown(invited)
 
-    assert tried
+    assert tried is not None
+    assert "The new secret is used from now on." in tried
     assert (after["status"], after["has_next_secret"], after["is_tested"]) == (
         "active",
         False,
@@ -95,7 +97,7 @@ async def test_a_secret_that_does_not_work_does_not_take_over(
 
     tried = await try_out(invited)
 
-    assert not tried
+    assert tried is None
     assert (await shown(invited))["has_next_secret"]
     assert await can_log_in(invited)
     await register_secret(invited)

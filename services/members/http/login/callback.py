@@ -146,13 +146,13 @@ async def _come_in(
 
 async def _tested(request: Request, provider: IdentityProvider, said: Said) -> Response:
     async with request.app.state.sessions.begin() as session:
-        is_current = await finish_test_login(session, provider, now=utc_now())
+        outcome = await finish_test_login(session, provider, now=utc_now())
     language = language_of(request)
     roles = roles_of(provider, said.claims)
     return page(
         request,
         "tested",
-        is_current=is_current,
+        outcome=outcome,
         subject=said.subject,
         email=verified_email_of(said.claims),
         roles=None if roles is None else ", ".join(ROLE_NAMES[language][role] for role in roles),
