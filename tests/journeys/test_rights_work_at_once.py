@@ -269,6 +269,27 @@ async def test_a_blocked_official_is_out_everywhere(cities: Network) -> None:
     await bearer.until((401, "unauthenticated"), seoul.reads())
 
 
+async def test_whom_the_directory_deactivates_is_out_everywhere(cities: Network) -> None:
+    seoul = await place_of(cities, "seoul")
+    official = await appointed(seoul, "coordinator")
+    bearer, _ = await logged_in(seoul, official)
+    await bearer.until((200, ""), seoul.reads())
+    token = await cities.http.post(
+        "/api/v1/members/seoul/scim-tokens",
+        json={"name": "Directory"},
+        headers={"Authorization": f"Bearer {await seoul.city.bearer()}"},
+    )
+
+    deactivated = await cities.http.patch(
+        f"/scim/v2/Users/{official}",
+        json={"Operations": [{"op": "Replace", "path": "active", "value": "False"}]},
+        headers={"Authorization": f"Bearer {token.json()['token']}"},
+    )
+
+    assert deactivated.status_code == 200
+    await bearer.until((401, "unauthenticated"), seoul.reads())
+
+
 async def test_a_removed_role_is_gone_everywhere(cities: Network) -> None:
     taipei = await place_of(cities, "taipei")
     official = await appointed(taipei, "administrator", "coordinator")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import or_, update
+from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.members.model.scim import ScimToken, subject_space_of, token_hash_of
@@ -49,15 +49,10 @@ async def enter_by_scim(
     if found is None or found[0].revoked_at is not None or found[1].status == "withdrawn":
         raise SpeakerUnknown("The request needs a token of a member's directory.")
     known, member = found
-    await session.execute(
-        update(ScimToken)
-        .where(
-            ScimToken.id == known.id,
-            or_(ScimToken.used_at.is_(None), ScimToken.used_at < now - SEEN_EVERY),
-        )
-        .values(used_at=now)
-        .execution_options(synchronize_session=False)
-    )
+    if known.used_at is None or known.used_at < now - SEEN_EVERY:
+        # Past the entity: nobody who read the token before is to be told that it has changed.
+        seen = update(ScimToken).where(ScimToken.id == known.id).values(used_at=now)
+        await session.execute(seen.execution_options(synchronize_session=False))
     actor = Actor(
         member=member.slug,
         client_id=f"scim-{known.id}",
