@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, ClassVar
 
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -16,7 +15,7 @@ class FailedGuess(Base, kw_only=True):
     """
 
     __tablename__ = "failed_guess"
-    __table_args__: ClassVar[dict[str, Any]] = {"prefixes": ["UNLOGGED"]}
+    __table_args__ = ({"prefixes": ["UNLOGGED"]},)
 
     key: Mapped[str] = mapped_column(primary_key=True)
     count: Mapped[int]
