@@ -35,7 +35,15 @@ PROVED: Final = timedelta(hours=1)
 """How long somebody who has proved itself does not suffer for its neighbours."""
 
 DoorName = Literal[
-    "client", "grant", "authorization", "login", "mail", "logout", "provisioning", "unfinished"
+    "client",
+    "grant",
+    "authorization",
+    "login",
+    "refusal",
+    "mail",
+    "logout",
+    "provisioning",
+    "unfinished",
 ]
 
 
@@ -66,6 +74,7 @@ class Guesses:
             "authorization": Door("authorization", many, few, lasts),
             "login": Door("login", many, few, lasts),
             "mail": Door("mail", many, few, lasts),
+            "refusal": Door("refusal", many, many, lasts),
             "logout": Door("logout", many, few, lasts),
             "provisioning": Door("provisioning", many, few, lasts),
             "unfinished": Door(

@@ -1,5 +1,7 @@
 """Whoever plays with the login is stopped, and the city behind the same address is not."""
 
+from urllib.parse import parse_qs, urlsplit
+
 import pytest
 from fastapi import FastAPI
 from httpx2 import AsyncClient
@@ -7,6 +9,7 @@ from sqlalchemy import func, select
 
 from services.members.http.app import create_app
 from services.members.http.login.cookies import BROWSER
+from services.members.model.audit import AuditEntry
 from services.members.model.failed_guess import FailedGuess
 from services.members.model.login_attempt import LoginAttempt
 from services.members.settings import MembersSettings
@@ -19,12 +22,12 @@ CITY, ELSEWHERE = "198.51.100.7", "203.0.113.9"
 
 @pytest.fixture
 async def app(database: Database) -> FastAPI:
-    """Five failures from one address, three with one name; three logins that nobody ends."""
+    """Five failures from one address, three with one name; six logins that nobody ends."""
     given = {
         "identity_allow_private": True,
         "guesses_per_source": 5,
         "guesses_per_name": 3,
-        "unfinished_per_source": 3,
+        "unfinished_per_source": 6,
     }
     return on(create_app(MembersSettings(**environment(database) | given)), database)
 
@@ -78,12 +81,29 @@ async def test_invented_browsers_are_stopped_and_a_real_one_comes_in(seoul: Seou
 async def test_logins_that_nobody_ends_are_bounded_where_they_begin(seoul: Seoul) -> None:
     before = await attempts(seoul)
     async with at(seoul) as client, at(seoul, ELSEWHERE) as other:
-        found = [(await client.get("/login/seoul")).status_code for _ in range(5)]
+        found = [(await client.get("/login/seoul")).status_code for _ in range(8)]
         elsewhere = await other.get("/login/seoul")
 
-    assert found == [302, 302, 302, 429, 429]
+    assert found == [302] * 6 + [429] * 2
     assert elsewhere.status_code == 302
-    assert await attempts(seoul) == before + 4
+    assert await attempts(seoul) == before + 7
+
+
+async def test_a_stranger_fills_no_trail_that_is_kept_for_good(seoul: Seoul) -> None:
+    answers = []
+    for _ in range(6):
+        async with at(seoul) as client:
+            left = await client.get("/login/seoul")
+            [state] = parse_qs(urlsplit(left.headers["location"]).query)["state"]
+            given = {"state": state, "error": "access_denied"}
+            answers.append((await client.get("/login/seoul/callback", params=given)).status_code)
+
+    async with seoul.network.database.sessions() as session:
+        recorded = await session.scalar(
+            select(func.count()).where(AuditEntry.action == "login.refused")
+        )
+    assert answers == [403] * 6
+    assert recorded == 5
 
 
 async def test_a_whole_city_can_log_in_behind_one_address(seoul: Seoul) -> None:

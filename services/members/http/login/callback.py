@@ -41,6 +41,7 @@ from services.members.use_cases.refuse_login import refuse_login
 from services.members.use_cases.use_attempt import use_attempt
 from shared.clock import utc_now
 from shared.http.browser import cookie_of, read_answer, set_cookie
+from shared.refusals import permits
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
@@ -69,11 +70,7 @@ async def get_callback(slug: str, request: Request) -> Response:
     try:
         said = await _said(request, attempt, provider, answer)
     except (ProviderAway, LoginRefused) as error:
-        # What uses the attempt up has been committed, and asking needs no transaction: the refusal
-        # is recorded in one of its own.
-        async with request.app.state.sessions.begin() as session:
-            code = code_of(error)
-            await refuse_login(session, provider, attempt.purpose, code=code, now=utc_now())
+        await _note_refusal(request, attempt, provider, code_of(error))
         return refused(request, error, provider, attempt.purpose, attempt.authorization_id)
     await guard_of(request, "unfinished").ended_well()
     if attempt.purpose == "test":
@@ -116,6 +113,22 @@ async def _said(
             fetch=client.fetch,
             now=utc_now(),
         )
+
+
+async def _note_refusal(
+    request: Request, attempt: LoginAttempt, provider: IdentityProvider, code: str
+) -> None:
+    """Record it in a transaction of its own: the one that used the attempt up is over.
+
+    The trail is kept for good, and who writes into it here is a stranger: it is enough to record so
+    many from one address. The log has them all.
+    """
+    guard = guard_of(request, "refusal")
+    if not permits(guard.ensure_open):
+        return
+    async with request.app.state.sessions.begin() as session:
+        await refuse_login(session, provider, attempt.purpose, code=code, now=utc_now())
+    await guard.failed()
 
 
 async def _come_in(
