@@ -23,7 +23,7 @@ from deploy.embedded.processes import Options, Processes
 from deploy.embedded.unprivileged import die_with_parent
 
 START_SECONDS = 240.0
-RECOVERY_SECONDS = 30.0
+RECOVERY_SECONDS = 90.0
 _POLL_SECONDS = 0.05
 
 
