@@ -108,9 +108,12 @@ class Processes:
         return [self.postgres.program(), self.nats.program()]
 
     def services(self) -> list[Program]:
-        """Every service process, the edge, and what the demo needs beside them."""
-        programs = [self._service(index, place) for index, place in enumerate(self._places())]
-        programs.append(self.edge.program())
+        """Every service process."""
+        return [self._service(index, place) for index, place in enumerate(self._places())]
+
+    def beside(self) -> list[Program]:
+        """The edge, and what the demo needs: these know no database."""
+        programs = [self.edge.program()]
         if self.options.demo:
             programs.append(self._demo_receiver())
             programs += self.demo_providers.programs()

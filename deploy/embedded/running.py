@@ -128,14 +128,15 @@ class _Run:
 
     async def _start(self) -> None:
         backbone, services = self.processes.backbone(), self.processes.services()
-        await self._require_free_ports([*backbone, *services])
+        beside = self.processes.beside()
+        await self._require_free_ports([*backbone, *services, *beside])
         postgres, nats = backbone
         await asyncio.gather(self._start_postgres(postgres), self.supervisor.start([nats]))
         self._done("PostgreSQL and NATS are ready")
-        await self._prepare_databases()
+        await asyncio.gather(self._prepare_databases(), self.supervisor.start(beside))
         self._done("databases are up to date")
         await asyncio.gather(self.supervisor.start(services), self._register_portal())
-        self._done(f"{len(services)} processes are ready")
+        self._done(f"{len(services) + len(beside)} processes are ready")
         if self.request.options.demo:
             await demonstration.load(self.state, self.processes, self.console)
             # Here or just now by `renkei init`, if there was no network before.
