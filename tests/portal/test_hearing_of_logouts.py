@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 from fastapi import FastAPI
 from httpx2 import Response
+from joserfc.jwk import RSAKey
 
 from services.portal.model.logout_token import left_in
 from services.portal.use_cases.hear_logout import hear_logout
@@ -127,6 +128,8 @@ async def test_a_notice_that_says_something_else_is_refused(
 async def test_a_token_of_another_kind_is_refused(
     browser: Browser, platform: Platform, header: Claims
 ) -> None:
+    unnamed: Any = {"kid": KEY.kid}  # a key that says of no algorithm that it is for that one
+    platform.published = [RSAKey.import_key(KEY.as_pem(private=False), unnamed)]
     await browser.log_in()
     token = platform.logout_token(header, sid=str(platform.families[0].sid))
 

@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 PATH_LIMIT: Final = 500
-LOCAL: Final = re.compile(r"/(?!/)[A-Za-z0-9\-._~!$&'()*+,;=:@/%?]*")
+LOCAL: Final = re.compile(r"/[A-Za-z0-9\-._~!$&'()*+,;=:@/%?]*")
 
 
 def local_path(asked: str | None) -> str:
