@@ -7,6 +7,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, Final
 from uuid import uuid4
 
@@ -41,9 +42,10 @@ def all_good(services: Collection[str] = SERVICES) -> set[tuple[str, int]]:
 
 
 async def restarted(town: Town, name: str) -> None:
-    """Let a process end in good order, and come back."""
+    """Let a process end in good order, and come back to where the edge sends it requests again."""
     await town.platform.pause(name)
     await town.platform.resume(name)
+    await until(partial(town.serves, name), seconds=BACK_SECONDS, what=f"requests to {name}")
 
 
 async def rotated(town: Town, *options: str) -> set[str]:
@@ -141,6 +143,7 @@ async def test_a_process_of_members_is_killed_and_no_good_token_is_refused(town:
         for name in MEMBERS:
             killed = town.platform.kill(name)
             await town.platform.wait_restarted(name, killed, seconds=BACK_SECONDS)
+            await until(partial(town.serves, name), seconds=BACK_SECONDS, what="requests to it")
 
     assert set(answered) == all_good()
 
