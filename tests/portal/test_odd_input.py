@@ -1,5 +1,6 @@
 """Nothing that can be sent to the portal makes it fail."""
 
+import re
 from typing import Any, Final
 
 import pytest
@@ -55,6 +56,9 @@ COOKIES: Final = (
     f'{SESSION}="\\000"; =; ;;',
     "__Host-language=xx; __Host-portal-login-=v1.k1.AAAA",
     "; ".join(f"__Host-portal-login-{number}=v1" for number in range(50)),
+    "; ".join(f"__Host-portal-login-({number})=v1" for number in range(6)),
+    "; ".join(f"__Host-portal-login-{number}\xe9=v1" for number in range(6)),
+    "; ".join(f"__Host-portal-login-{number:016x}=v1" for number in range(6)),
 )
 
 
@@ -86,6 +90,10 @@ async def test_odd_requests_of_strangers_are_answered(app: FastAPI, path: str) -
         ),
         {"method": "GET", "url": path, "headers": {"Accept-Language": "ja;q=nan, en;q=1e999, *"}},
         {"method": "GET", "url": path, "headers": {"Accept-Language": b"\xff" * 900}},
+        *(
+            {"method": "GET", "url": path, "headers": {"Host": host}}
+            for host in ("[", "a b", "evil.example", "x/../y?z")
+        ),
     ]
 
     assert await statuses(app, requests) == {}
@@ -103,3 +111,18 @@ async def test_odd_forms_of_people_are_answered(browser: Browser, path: str) -> 
             response = await browser.submit(path, member=member)
             assert response.status_code in (400, 403), member
     assert (await browser.get("/")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path", ["//evil.example/x", "///evil.example", "/%5Cevil.example", "/%2F%2Fevil.example"]
+)
+@pytest.mark.parametrize("host", ["renkei.example", "evil.example", "["])
+async def test_no_page_leads_to_another_host(app: FastAPI, path: str, host: str) -> None:
+    transport = ASGITransport(app, raise_app_exceptions=False)
+    async with AsyncClient(transport=transport) as client:
+        response = await client.get(f"{ISSUER}{path}", headers={"Host": host})
+
+    links = re.findall(r'(?:href|action)="([^"]*)"', response.text)
+    assert response.status_code == 404
+    assert len(links) >= 2
+    assert all(re.fullmatch(r"/[a-z]*(\?ui_locales=[a-z]+)?", link) for link in links), links

@@ -14,7 +14,7 @@ from services.portal.http.pages import LOCALES, message_page
 from services.portal.http.present import needed, seals_of, who_is_present
 from services.portal.http.routes import SEE_OTHER, LoggedOut, Page
 from services.portal.model.id_token import Person, person_in
-from services.portal.model.login_attempt import COOKIE, LoginAttempt, cookie_name_of
+from services.portal.model.login_attempt import LoginAttempt, cookie_name_of, is_cookie_name
 from services.portal.model.return_path import local_path
 from services.portal.model.signed import Keys, NotBelieved
 from services.portal.model.tokens import Tokens, TokensRefused
@@ -156,7 +156,7 @@ async def _to_login(request: Request, return_path: str, **wishes: str | None) ->
         **wishes,
     )
     response = RedirectResponse(url, SEE_OTHER)
-    begun = [name for name in request.cookies if name.startswith(COOKIE)]
+    begun = [name for name in request.cookies if is_cookie_name(name)]
     if len(begun) >= ATTEMPTS_LIMIT:
         for name in begun:
             drop_cookie(response, name)

@@ -8,6 +8,7 @@ from fastapi.responses import HTMLResponse
 
 from services.portal.http.cookies import LANGUAGE, LANGUAGE_SECONDS, SESSION
 from services.portal.http.texts import TEXTS
+from services.portal.model.return_path import is_local
 from shared.http.browser import cookie_of, set_cookie, ticket_for
 from shared.http.pages import LANGUAGES, Language, Pages, language_for
 
@@ -85,8 +86,9 @@ def message_page(
 
 def here(request: Request) -> str:
     """Where the same page can be asked for again; the first page for what is good once."""
-    is_page = request.method == "GET" and not request.url.path.startswith("/session/callback")
-    return request.url.path if is_page else "/"
+    path: str = request.scope["path"]
+    is_page = request.method == "GET" and not path.startswith("/session/callback")
+    return path if is_page and is_local(path) else "/"
 
 
 def _languages(request: Request) -> list[tuple[str, str, str]]:

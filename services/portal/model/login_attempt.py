@@ -5,6 +5,7 @@ our database, every tab has its own, and another browser has none.
 """
 
 import json
+import re
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Final
@@ -52,6 +53,11 @@ class LoginAttempt:
 def cookie_name_of(state: str) -> str:
     """Name the cookie that belongs to a state."""
     return f"{COOKIE}{hash_of(state)[:16]}"
+
+
+def is_cookie_name(name: str) -> bool:
+    """Tell whether a cookie has the name of one of ours."""
+    return re.fullmatch(f"{COOKIE}[0-9a-f]{{16}}", name) is not None
 
 
 def _place(state: str) -> str:
