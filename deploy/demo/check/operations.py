@@ -9,7 +9,7 @@ from typing import Any, Final
 from deploy.demo.api import eventually
 from deploy.demo.check.report import Report
 from deploy.operations.dumping import canonical, dump
-from deploy.operations.services import all_services
+from deploy.operations.services import all_services, service
 from deploy.paths import REPOSITORY
 
 QUIET_SECONDS: Final = 20.0
@@ -30,6 +30,13 @@ async def check_operations(report: Report) -> None:
         "no consumer gave anything up",
         [each["durable"] for one in reports for each in one["consumers"] if each["dead_letters"]],
         [],
+    )
+    code, printed = await _renkei("verify-audit")
+    report.that("`renkei verify-audit` follows the trail of every city to its head", code == 0)
+    report.equal(
+        "every member has a trail",
+        [line.partition(" ")[0] for line in printed.decode().splitlines()],
+        sorted(member["slug"] for member in (await dump(service("members")))["member"]),
     )
     pictures: dict[str, dict[str, list[dict[str, Any]]]] = {
         service.name: json.loads(canonical(await dump(service))) for service in all_services()
@@ -58,15 +65,21 @@ def _waiting(report: dict[str, Any]) -> int:
 
 
 async def _reconcile() -> tuple[int, list[dict[str, Any]]]:
+    code, printed = await _renkei("reconcile", "--json")
+    return code, json.loads(printed or b"[]")
+
+
+async def _renkei(*arguments: str) -> tuple[int, bytes]:
+    """Run the operator's command: its exit code, and what it printed."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "deploy.cli", "reconcile", "--json"),
+        *("-m", "deploy.cli", *arguments),
         cwd=REPOSITORY,
         env=os.environ,
         stdout=asyncio.subprocess.PIPE,
     )
     printed, _ = await process.communicate()
-    return process.returncode or 0, json.loads(printed or b"[]")
+    return process.returncode or 0, printed
 
 
 def _as_far_as(copies: list[dict[str, Any]], owned: list[dict[str, Any]]) -> list[dict[str, Any]]:
