@@ -119,6 +119,20 @@ async def test_who_is_active_again_may_act_again(seoul: Directory) -> None:
     assert (await seoul.network.happened())[-1] == "official.unblocked"
 
 
+@pytest.mark.parametrize("active", [False, True])
+async def test_what_the_directory_leaves_open_changes_nothing(
+    seoul: Directory, active: bool
+) -> None:
+    made = await seoul.create(active=active)
+    before = await seoul.official(made)
+
+    response = await seoul.patch(f"/Users/{made['id']}", {"op": "remove", "path": "active"})
+
+    assert response.status_code == 200
+    assert "active" not in response.json()
+    assert await seoul.official(made) == before
+
+
 @pytest.mark.parametrize("was_deactivated", [False, True])
 async def test_who_was_blocked_by_hand_is_not_unblocked_by_the_directory(
     seoul: Directory, was_deactivated: bool

@@ -21,7 +21,7 @@ from scim2_server.handler import AsyncScimHandler
 
 from services.members.http.scim.resources import Group, User
 
-EXPRESSION_LIMIT: Final = 1_000
+EXPRESSION_LIMIT: Final = 500
 """Characters of a filter or path."""
 FIELDS_MAX: Final = 100
 """Of one object."""

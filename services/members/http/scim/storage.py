@@ -104,7 +104,8 @@ class MemberStorage(AsyncScimStorage):
             candidates += await self._load(kind, *narrow, limit=LOOKED_AT_MAX + 1)
             if len(candidates) > LOOKED_AT_MAX:
                 raise TooManyException(detail="Ask with `eq` for a name, an address or an id.")
-        found = [one for one in candidates if _matches(search_request.filter, one)]
+        wanted = search_request.filter
+        found = [one for one in candidates if wanted is None or wanted.match(one)]
         found = search_request.sort(found)
         return SearchPage(len(found), found[start : start + count])
 
@@ -193,7 +194,8 @@ def shown_person(person: Person) -> User:
     """Show an official as directories know people."""
     official, entry = person.official, person.entry
     unassigned = () if entry is None else entry.unassigned
-    is_open = "active" in unassigned and official.status == "active"
+    is_by_hand = official.status == "blocked" and not official.is_deactivated
+    is_open = "active" in unassigned and not is_by_hand
     return User(
         id=str(official.id),
         external_id=None if entry is None else entry.external_id,
@@ -342,10 +344,6 @@ def _identifier(resource_id: str) -> UUID:
 
 def _unknown(resource_id: str) -> NotFoundException:
     return NotFoundException(detail=f"Nothing has the id {resource_id[:60]!r}.")
-
-
-def _matches(wanted: ScimFilter[Any] | None, resource: Resource[Any]) -> bool:
-    return wanted is None or type(wanted)[type(resource)](str(wanted)).match(resource)  # type: ignore[index]
 
 
 def _narrowed(kind: ResourceType, wanted: ScimFilter[Any] | None) -> list[Condition]:
