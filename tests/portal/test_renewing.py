@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from fastapi import FastAPI
 from httpx2 import AsyncClient
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, text, update
 
 from services.portal.http.app import ask_with, create_app
 from services.portal.model.browser_session import BrowserSession
@@ -187,6 +187,32 @@ async def test_whoever_asks_for_something_is_present(browser: Browser, database:
     row = await row_of(database)
     assert row is not None
     assert row.seen_at > before
+
+
+async def test_a_request_that_comes_while_its_session_ends_finds_none(
+    browser: Browser, database: Database
+) -> None:
+    await browser.log_in()
+    rested = utc_now() - timedelta(minutes=2)
+    async with database.sessions.begin() as session:
+        await session.execute(update(BrowserSession).values(seen_at=rested))
+
+    async with database.sessions.begin() as ending:
+        await ending.execute(delete(BrowserSession))
+        asked = asyncio.create_task(browser.get("/"))
+        await until_somebody_waits(database)
+    response = await asked
+
+    assert (response.status_code, response.headers["location"]) == (303, "/?ended=1")
+
+
+async def until_somebody_waits(database: Database) -> None:
+    """Wait until a request asks for what another transaction holds."""
+    waiting = 0
+    async with asyncio.timeout(20), database.sessions() as session:
+        while waiting == 0:
+            found = await session.execute(text("SELECT count(*) FROM pg_locks WHERE NOT granted"))
+            waiting = found.scalar_one()
 
 
 async def test_the_next_login_clears_away_what_is_over(

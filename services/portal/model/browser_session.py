@@ -46,9 +46,13 @@ class BrowserSession(Base, kw_only=True):
         """Tell whether the access token is about to end."""
         return at >= self.access_ends_at - EARLY
 
+    def needs_note(self, at: datetime) -> bool:
+        """Tell whether it is to be written down that somebody is there."""
+        return at - self.seen_at >= NOTED
+
     def note_presence(self, at: datetime) -> None:
         """Somebody asked for something just now."""
-        if at - self.seen_at >= NOTED:
+        if self.needs_note(at):
             self.seen_at = at
 
     @staticmethod

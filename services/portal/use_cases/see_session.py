@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.portal.model.browser_session import BrowserSession
@@ -36,9 +37,16 @@ async def see_session(
     if row is None or not row.is_good(now, rest=rest):
         return None
     found = present(row, seals, now=now)
-    if found is not None:
-        row.note_presence(now)
-    return found
+    if found is None or not row.needs_note(now):
+        return found
+    noted = await session.scalar(
+        update(BrowserSession)
+        .where(BrowserSession.id == row.id)
+        .values(seen_at=now)
+        .returning(BrowserSession.id)
+    )
+    # Whoever has ended it since it was read has deleted it.
+    return None if noted is None else found
 
 
 def present(row: BrowserSession, seals: Seals, *, now: datetime) -> Present | None:
