@@ -46,6 +46,9 @@ async def who_signed_in(session: AsyncSession, sign_in: SignIn) -> tuple[Officia
 async def has_consented(
     session: AsyncSession, official_id: UUID, client_id: str, scopes: tuple[str, ...]
 ) -> bool:
-    """Tell whether somebody has let an application do all of this before."""
-    consent = await session.get(Consent, (official_id, client_id))
+    """Tell whether somebody has let an application do all of this before.
+
+    Nobody takes it back before this transaction is over; whoever was about to has been waited for.
+    """
+    consent = await session.get(Consent, (official_id, client_id), with_for_update={"read": True})
     return consent is not None and set(scopes) <= set(consent.scopes)

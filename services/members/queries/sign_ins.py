@@ -32,6 +32,20 @@ async def sign_in_with(
     return found
 
 
+async def hold_sign_in(session: AsyncSession, sign_in: SignIn) -> bool:
+    """Let nobody end a session before this transaction is over.
+
+    Returns:
+        Whether it still stands. Whoever was about to end it has been waited for.
+    """
+    query = (
+        select(SignIn.id)
+        .where(SignIn.id == sign_in.id, SignIn.ended_at.is_(None))
+        .with_for_update(read=True)
+    )
+    return await session.scalar(query) is not None
+
+
 async def sign_ins_at(
     session: AsyncSession, provider_id: UUID, *, upstream_sid: str | None, subject: str | None
 ) -> Sequence[SignIn]:

@@ -1,5 +1,6 @@
 """Officials who have logged in, as the database knows them."""
 
+import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -15,6 +16,7 @@ from services.members.model.token_family import TokenFamily
 from shared.clock import utc_now
 from shared.contracts.members import Role
 from shared.one_time import hash_of
+from tests.members.network import Network
 
 STRONG: Final = "urn:example:two-factors"
 
@@ -119,3 +121,14 @@ def family_of(person: Person, client: Client) -> TokenFamily:
         began_at=now,
         ends_at=now + timedelta(hours=10),
     )
+
+
+async def until_somebody_waits(network: Network) -> None:
+    """Wait until a request asks for what another transaction holds."""
+    waiting = 0
+    async with asyncio.timeout(20), network.database.engine.connect() as connection:
+        while waiting == 0:
+            found = await connection.exec_driver_sql(
+                "SELECT count(*) FROM pg_locks WHERE NOT granted"
+            )
+            waiting = found.scalar_one()

@@ -1,10 +1,11 @@
 """A person is asked whether somebody else's application may act for them."""
 
+import asyncio
 import re
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 
 from services.members.http.oauth.authorize import AUTHORIZATION
 from services.members.http.oauth.texts import SCOPE_TEXTS
@@ -14,7 +15,7 @@ from services.members.model.scopes import IDENTITY_SCOPES, SCOPES
 from services.members.model.token_family import Consent, TokenFamily
 from tests.members.network import Network
 from tests.members.oauth.browsing import Desk, answer_in
-from tests.members.oauth.people import log_in
+from tests.members.oauth.people import log_in, until_somebody_waits
 from tests.web import ISSUER
 
 
@@ -176,3 +177,17 @@ async def test_an_answer_that_cannot_be_read_is_refused(other: Desk, body: bytes
     )
 
     assert answer.status_code == 400
+
+
+async def test_what_is_taken_back_meanwhile_opens_nothing(other: Desk, network: Network) -> None:
+    page = await other.authorize()
+    await other.send("/oauth/consent", **form_in(page.text), decision="allow")
+
+    async with network.database.sessions.begin() as withdrawing:
+        await withdrawing.execute(delete(Consent))
+        asked = asyncio.create_task(other.authorize())
+        await until_somebody_waits(network)
+    response = await asked
+
+    assert (response.status_code, "decision" in response.text) == (200, True)
+    assert await count(network, TokenFamily) == 1

@@ -1,16 +1,28 @@
 """Sessions of people in applications end, and everybody concerned learns of it."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import func, select
 
+from services.members.model.sign_in import SignIn
 from services.members.model.token_family import LONGEST_TOKEN, TokenFamily
 from services.members.use_cases.end_sessions import end_sessions_of
+from services.members.use_cases.end_sign_in import end_sign_in
 from shared.actor import Actor
+from shared.clock import utc_now
 from shared.contracts.members import SessionEnded
 from tests.members.network import OPENING, Network
-from tests.members.oauth.people import application, family_of, log_in
+from tests.members.oauth.browsing import Desk
+from tests.members.oauth.people import (
+    Person,
+    application,
+    family_of,
+    log_in,
+    until_somebody_waits,
+)
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
@@ -90,3 +102,19 @@ async def test_nobody_ends_every_session_of_the_network(network: Network) -> Non
             await end_sessions_of(session, now=NOON, because="mistake")
 
     assert len(await network.events()) == len(OPENING)
+
+
+async def test_nothing_is_opened_from_a_browser_whose_session_ends_meanwhile(
+    network: Network, desk: Desk, coordinator: Person
+) -> None:
+    async with network.database.sessions.begin() as ending:
+        sign_in = await ending.get_one(SignIn, coordinator.sign_in.id, with_for_update=True)
+        await end_sign_in(ending, sign_in, because="left everywhere", now=utc_now())
+        await ending.flush()
+        asked = asyncio.create_task(desk.authorize())
+        await until_somebody_waits(network)
+    response = await asked
+
+    assert response.headers["location"].startswith("/login?authorization=")
+    async with network.database.sessions() as session:
+        assert await session.scalar(select(func.count()).select_from(TokenFamily)) == 0

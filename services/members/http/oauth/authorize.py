@@ -35,6 +35,7 @@ from services.members.model.authorization_request import AuthorizationRequest
 from services.members.model.client import Client
 from services.members.model.sign_in import SignIn
 from services.members.queries.authorization_requests import has_consented, who_signed_in
+from services.members.queries.sign_ins import hold_sign_in
 from services.members.use_cases.begin_authorization import (
     AuthorizationGone,
     begin_authorization,
@@ -189,7 +190,7 @@ async def post_consent(request: Request) -> Response:
         asked = None
         try:
             asked = await _asked(request, session, given, issuing, now)
-            sign_in = await sign_in_of(request, session, now=now)
+            sign_in = await _signed_in(request, session, now)
             _ensure_shown(request, asked, sign_in, form.get("ticket", ""))
             response = await _decided(
                 session, asked, sign_in, form.get("decision") == "allow", issuing, now
@@ -287,7 +288,7 @@ async def _answer(
     Raises:
         TooManyGuesses: too much was begun from there, and not ended.
     """
-    sign_in = await sign_in_of(request, session, now=now)
+    sign_in = await _signed_in(request, session, now)
     is_silent = "none" in asked.prompts
     if sign_in is None or asked.needs_login(sign_in, now):
         if is_silent:
@@ -304,6 +305,15 @@ async def _answer(
             raise asked.refused(ConsentRequiredError)
         return await _to_consent(request, session, asked, sign_in, now)
     return await _granted(session, asked, sign_in, issuing, now)
+
+
+async def _signed_in(request: Request, session: AsyncSession, now: datetime) -> SignIn | None:
+    """Find the session of the person in this browser; it stands until we are done.
+
+    Whoever ends it at this moment ends what is opened from it now, too.
+    """
+    sign_in = await sign_in_of(request, session, now=now)
+    return sign_in if sign_in is not None and await hold_sign_in(session, sign_in) else None
 
 
 async def _to_login(
