@@ -14,6 +14,7 @@ from services.members.model.client import (
     ClientContradictory,
     ClientIsRevoked,
     ClientNotFound,
+    ClientOfThePlatform,
     ClientWithoutSecret,
     LogoutAddressNotAllowed,
     NoFormerSecret,
@@ -218,6 +219,7 @@ async def post_client(
     "/{client_id}",
     responses=refusals(
         *CHANGING,
+        ClientOfThePlatform,
         ScopeReserved,
         OnlyTheSecretariat,
         LogoutAddressNotAllowed,
@@ -304,7 +306,7 @@ async def delete_client_former_secret(
 
 @router.delete(
     "/{client_id}",
-    responses=refusals(*CHANGING),
+    responses=refusals(*CHANGING, ClientOfThePlatform),
 )
 async def delete_client(
     slug: Slug,

@@ -37,6 +37,11 @@ class ClientIsRevoked(Conflict):
     title = "The client has been revoked"
 
 
+class ClientOfThePlatform(Forbidden):
+    code = "client-of-the-platform"
+    title = "Only an operator changes a part of the platform itself"
+
+
 class ClientWithoutSecret(Conflict):
     code = "client-without-secret"
     title = "The client does not prove itself by a secret"
@@ -122,11 +127,12 @@ class Client(Versioned, Base, kw_only=True):
 
         Raises:
             ClientIsRevoked: it is history.
+            ClientOfThePlatform: officials of every member trust it without being asked.
             ScopeReserved: the member or the speaker may not give such a scope.
             OnlyTheSecretariat: it would serve the whole network.
             ClientContradictory: what it would be is impossible.
         """
-        self.ensure_not_revoked()
+        self.ensure_governed()
         scopes = fields.get("scopes", ())
         ensure_may_give([scope for scope in scopes if scope not in self.scopes], member, speaker)
         serves_network = fields.get("serves_network", False)
@@ -175,8 +181,9 @@ class Client(Versioned, Base, kw_only=True):
 
         Raises:
             ClientIsRevoked: that has happened before.
+            ClientOfThePlatform: officials of every member log in to it.
         """
-        self.ensure_not_revoked()
+        self.ensure_governed()
         self.status = "revoked"
         self.note_change(at)
 
@@ -246,6 +253,20 @@ class Client(Versioned, Base, kw_only=True):
         if self.status == "revoked":
             raise ClientIsRevoked(f"Revoked at {self.updated_at.isoformat()}.")
 
+    def ensure_governed(self) -> None:
+        """Refuse whatever the member may not do with a client of its own.
+
+        Nobody consents to a part of the platform: whoever could send its browsers elsewhere would
+        act for officials of every member.
+
+        Raises:
+            ClientIsRevoked: it is history.
+            ClientOfThePlatform: it is such a part.
+        """
+        self.ensure_not_revoked()
+        if self.is_first_party:
+            raise ClientOfThePlatform("It is registered with `renkei register-application`.")
+
     def may_have_tokens(self, member: Member) -> bool:
         """Tell whether the client may ask for tokens.
 
@@ -261,15 +282,13 @@ class Client(Versioned, Base, kw_only=True):
         """Name what this speaker may do with the client now."""
         if not permits(member.ensure_governed_by, speaker) or not permits(self.ensure_not_revoked):
             return []
-        about_secrets = {
+        rules = {
+            "change": self.ensure_governed,
             "replace_secret": self.ensure_has_secret,
             "end_former_secret": self.ensure_has_former_secret,
+            "revoke": self.ensure_governed,
         }
-        return [
-            "change",
-            *(name for name, rule in about_secrets.items() if permits(rule)),
-            "revoke",
-        ]
+        return [name for name, rule in rules.items() if permits(rule)]
 
 
 def ensure_sees_clients_of(member: str, speaker: Speaker) -> None:

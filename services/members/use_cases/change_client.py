@@ -49,6 +49,7 @@ async def change_client(
         MemberNotActive: the member is suspended or has withdrawn.
         VersionStale: it is at another version than `expected`.
         ClientIsRevoked: it is history.
+        ClientOfThePlatform: only an operator changes it.
         ScopeReserved: a scope is for the secretariat alone.
         OnlyTheSecretariat: it would serve the whole network.
         LogoutAddressNotAllowed: no request of ours may go to its address for notices.

@@ -34,6 +34,7 @@ async def revoke_client(
         MemberNotActive: the member is suspended or has withdrawn.
         VersionStale: it is at another version than `expected`.
         ClientIsRevoked: that has happened before.
+        ClientOfThePlatform: officials of every member log in to it.
     """
     member = await member_for_change(session, slug)
     ensure_sees_clients_of(slug, speaker)

@@ -181,6 +181,37 @@ async def test_nobody_makes_an_application_a_part_of_the_platform(network: Netwo
     assert (response.status_code, code_of(response)) == (422, "invalid-request")
 
 
+async def test_the_host_cannot_send_browsers_of_the_portal_elsewhere(network: Network) -> None:
+    keys = {"keys": [EC.as_dict(private=False)]}
+    async with network.database.sessions.begin() as session:
+        portal = await register_platform_application(
+            session, name="portal", redirect_uris=[BACK], keys=keys, now=utc_now()
+        )
+    one = f"/tokyo/clients/{portal.client.id}"
+    before = await network.happened()
+
+    answers = [
+        await network.send(
+            "PATCH", one, {"redirect_uris": ["https://evil.example/back"]}, version=1
+        ),
+        await network.send(
+            "PATCH", one, {"keys": {"keys": [RSA.as_dict(private=False)]}}, version=1
+        ),
+        await network.send("DELETE", one, version=1),
+    ]
+
+    assert [(each.status_code, code_of(each)) for each in answers] == [
+        (403, "client-of-the-platform")
+    ] * 3
+    kept = await network.get(one)
+    assert (kept["redirect_uris"], kept["status"], kept["allowed_actions"]) == (
+        [BACK],
+        "active",
+        [],
+    )
+    assert await network.happened() == before
+
+
 async def test_an_operator_registers_the_portal_once_and_moves_it(network: Network) -> None:
     keys = {"keys": [EC.as_dict(private=False)]}
     async with network.database.sessions.begin() as session:
