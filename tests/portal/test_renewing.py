@@ -9,6 +9,7 @@ from httpx2 import AsyncClient
 from sqlalchemy import delete, select, text, update
 
 from services.portal.http.app import ask_with, create_app
+from services.portal.http.present import RENEWALS, Renewals
 from services.portal.model.browser_session import BrowserSession
 from shared.clock import utc_now
 from tests.conftest import Database
@@ -135,6 +136,27 @@ async def test_a_renewal_goes_on_when_the_browser_has_gone_away(
 
     assert (await browser.get("/")).status_code == 200
     assert platform.count("POST", "/oauth/token") == 2
+
+
+async def test_whoever_goes_away_before_their_turn_leaves_no_renewal_behind() -> None:
+    renewals, answers, begun = Renewals(), asyncio.Event(), []
+
+    async def renew() -> None:
+        begun.append(renew)
+        await answers.wait()
+
+    waiting = [asyncio.create_task(renewals.run(renew)) for _ in range(RENEWALS + 3)]
+    while len(begun) < RENEWALS:
+        await a_moment()
+    for impatient in waiting[RENEWALS:]:
+        impatient.cancel()
+    await asyncio.gather(*waiting[RENEWALS:], return_exceptions=True)
+    answers.set()
+    await asyncio.gather(*waiting[:RENEWALS])
+    await renewals.finished()
+
+    assert len(begun) == RENEWALS
+    assert await renewals.run(renew) is None  # every turn was given back
 
 
 async def test_a_platform_that_never_finishes_its_answer_holds_nobody_up(

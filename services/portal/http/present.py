@@ -1,9 +1,9 @@
 """Who is at the browser, with tokens that are good now."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from fastapi import Request
 
@@ -34,18 +34,17 @@ class Renewals:
         self._turns = asyncio.Semaphore(RENEWALS)
         self._tasks: set[asyncio.Task[Present | None]] = set()
 
-    async def run(self, renew: Callable[[], Awaitable[Present | None]]) -> Present | None:
-        async def in_turn() -> Present | None:
-            async with self._turns:
-                return await renew()
-
-        task = asyncio.create_task(in_turn())
+    async def run(self, renew: Callable[[], Coroutine[Any, Any, Present | None]]) -> Present | None:
+        # Whoever goes away before their turn leaves nothing behind that would go on.
+        await self._turns.acquire()
+        task = asyncio.create_task(renew())
         self._tasks.add(task)
         task.add_done_callback(self._forget)
         return await asyncio.shield(task)
 
     def _forget(self, task: asyncio.Task[Present | None]) -> None:
         self._tasks.discard(task)
+        self._turns.release()
         if not task.cancelled():
             task.exception()  # whoever still waits is told; nobody may wait any more
 
