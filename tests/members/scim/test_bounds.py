@@ -80,3 +80,25 @@ async def test_a_group_has_a_thousand_people_at_most(seoul: Directory) -> None:
 
     assert (response.status_code, response.json()["scimType"]) == (400, "invalidValue")
     assert "1000" in response.json()["detail"]
+
+
+async def test_a_page_ends_where_its_entries_hold_enough(
+    seoul: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.members.queries.scim.INCLUDED_MAX", 4)
+    people = [await seoul.create("min"), await seoul.create("jun")]
+    groups = [await seoul.group(f"group {number}", *people) for number in range(3)]
+
+    first = await seoul.get("/Groups", count="200")
+    rest = await seoul.get("/Groups", startIndex="3", count="200")
+    persons = await seoul.get("/Users", count="200")
+    tried = await seoul.send("GET", "/Groups", params={"filter": 'displayName sw "group"'})
+    named = await seoul.get("/Groups", filter='displayName eq "group 2"')
+
+    assert (first["totalResults"], first["itemsPerPage"]) == (3, 2)
+    assert [one["id"] for one in first["Resources"] + rest["Resources"]] == [
+        one["id"] for one in groups
+    ]
+    assert (persons["totalResults"], persons["itemsPerPage"]) == (2, 1)
+    assert (tried.status_code, tried.json()["scimType"]) == (400, "tooMany")
+    assert [one["id"] for one in named["Resources"]] == [groups[2]["id"]]

@@ -101,8 +101,10 @@ class MemberStorage(AsyncScimStorage):
         candidates: list[Resource[Any]] = []
         for kind in resource_types:
             narrow = _narrowed(kind, search_request.filter)
-            candidates += await self._load(kind, *narrow, limit=LOOKED_AT_MAX + 1)
-            if len(candidates) > LOOKED_AT_MAX:
+            loaded = await self._load(kind, *narrow, limit=LOOKED_AT_MAX)
+            candidates += loaded
+            is_cut = bool(loaded) and await self._load(kind, *narrow, offset=len(loaded), limit=1)
+            if is_cut or len(candidates) > LOOKED_AT_MAX:
                 raise TooManyException(detail="Ask with `eq` for a name, an address or an id.")
         wanted = search_request.filter
         found = [one for one in candidates if wanted is None or wanted.match(one)]
