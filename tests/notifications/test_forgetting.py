@@ -9,7 +9,7 @@ from services.notifications.model.webhook_delivery import WebhookAttempt, Webhoo
 from services.notifications.settings import NotificationsSettings
 from services.notifications.use_cases.claim_deliveries import claim_deliveries
 from services.notifications.use_cases.record_outcomes import Outcome, record_outcomes
-from services.notifications.worker import forgetting
+from services.notifications.worker import forgetting_deliveries
 from shared.clock import utc_now
 from shared.identifiers import new_id
 from shared.timers import tick
@@ -43,7 +43,7 @@ async def test_what_ended_long_ago_is_forgotten(
         for message in await session.scalars(select(WebhookMessage)):
             message.queued_at = long_ago
 
-    more = await tick(forgetting(settings), database.sessions)
+    more = await tick(forgetting_deliveries(settings), database.sessions)
 
     assert more is False
     assert [one.event_id for one in await deliveries(database.sessions)] == [waiting.id]
@@ -68,6 +68,6 @@ async def test_what_ended_lately_is_kept(
             now=utc_now() - timedelta(days=29),
         )
 
-    await tick(forgetting(settings), database.sessions)
+    await tick(forgetting_deliveries(settings), database.sessions)
 
     assert len(await deliveries(database.sessions)) == 1
