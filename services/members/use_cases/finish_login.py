@@ -68,6 +68,7 @@ async def finish_login(
     *,
     former_cookie: str | None,
     lasts: timedelta,
+    records_refusal: bool = True,
     seals: Seals,
     now: datetime,
 ) -> CameIn | TurnedAway:
@@ -84,6 +85,7 @@ async def finish_login(
         said: who logged in there.
         former_cookie: of a session that the browser had before.
         lasts: how long a session may last.
+        records_refusal: unless too many are recorded from where this comes.
         seals: for what is kept.
         now: when.
     """
@@ -98,6 +100,8 @@ async def finish_login(
         now=now,
     )
     if isinstance(came, TurnedAway):
+        if not records_refusal:
+            return came
         who = came.official_id
         await record(
             session,

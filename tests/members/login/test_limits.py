@@ -106,6 +106,22 @@ async def test_a_stranger_fills_no_trail_that_is_kept_for_good(seoul: Seoul) -> 
     assert recorded == 5
 
 
+async def test_whom_a_member_turns_away_fills_its_trail_no_more_than_others(seoul: Seoul) -> None:
+    turned_away = []
+    for _ in range(7):
+        async with at(seoul) as client:
+            turned_away.append((await seoul.log_in(client)).status_code)
+    async with at(seoul, ELSEWHERE) as other:
+        await seoul.log_in(other)
+
+    async with seoul.network.database.sessions() as session:
+        recorded = await session.scalar(
+            select(func.count()).where(AuditEntry.action == "login.refused")
+        )
+    assert turned_away == [403] * 7
+    assert recorded == 5 + 1
+
+
 async def test_a_whole_city_can_log_in_behind_one_address(seoul: Seoul) -> None:
     await seoul.invite()
     await seoul.prove()

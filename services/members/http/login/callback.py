@@ -8,6 +8,7 @@ import json
 from datetime import timedelta
 from typing import Any, Final
 
+import structlog
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
@@ -42,6 +43,8 @@ from services.members.use_cases.use_attempt import use_attempt
 from shared.clock import utc_now
 from shared.http.browser import cookie_of, read_answer, set_cookie
 from shared.refusals import permits
+
+log = structlog.get_logger(__name__)
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
@@ -135,6 +138,8 @@ async def _come_in(
     request: Request, attempt: LoginAttempt, provider: IdentityProvider, said: Said
 ) -> Response:
     settings: MembersSettings = request.app.state.settings
+    guard = guard_of(request, "refusal")
+    records_refusal = permits(guard.ensure_open)
     async with request.app.state.sessions.begin() as session:
         came = await finish_login(
             session,
@@ -143,11 +148,15 @@ async def _come_in(
             said,
             former_cookie=cookie_of(request, SIGN_IN),
             lasts=timedelta(seconds=settings.sign_in_seconds),
+            records_refusal=records_refusal,
             seals=await current_seals(settings),
             now=utc_now(),
         )
     asked_for = attempt.authorization_id
     if isinstance(came, TurnedAway):
+        log.warning("login.refused", code=came.code, member=provider.member)
+        if records_refusal:
+            await guard.failed()
         back = address(LOGIN_PATH, authorization=str(asked_for) if asked_for else None)
         return refusal_page(request, came.code, back=back)
     target = LOGIN_PATH if asked_for is None else f"/oauth/authorize?continue={asked_for}"
