@@ -122,9 +122,11 @@ async def empty(database: Database) -> None:
                 " AND relname <> 'alembic_version'"
             )
         )
-        # As a superuser: of what is only ever appended to, triggers refuse every other way.
+        # As a superuser: of what is only ever appended to, triggers refuse every other way. And
+        # without foreign keys DELETE is ten times faster than TRUNCATE for so few rows.
         await connection.execute(text("SET LOCAL session_replication_role = replica"))
-        await connection.execute(text(f"TRUNCATE {', '.join(names)} RESTART IDENTITY CASCADE"))
+        deletions = " ".join(f"DELETE FROM {name};" for name in names)  # noqa: S608
+        await connection.exec_driver_sql(f"DO $$ BEGIN {deletions} END $$")
 
 
 @pytest.fixture(scope="session")
