@@ -52,3 +52,28 @@ async def test_a_directory_that_works_goes_on_working_beside_who_guesses(seoul: 
     assert guesses[-1] == 429
     assert mine.status_code == 200
     assert elsewhere.status_code == 401
+
+
+async def test_a_directory_is_known_by_its_token_whatever_it_asked(seoul: Directory) -> None:
+    source = {"X-Forwarded-For": "198.51.100.7"}
+    unknown = await seoul.send("GET", "/Users/nobody", headers=source)
+    for number in range(6):
+        await send(seoul, f"guessed-{number}")
+
+    mine = await send(seoul, seoul.token)
+
+    assert (unknown.status_code, mine.status_code) == (404, 200)
+
+
+async def test_a_token_is_not_proved_by_what_is_refused_before_it_is_looked_at(
+    seoul: Directory,
+) -> None:
+    given = {"X-Forwarded-For": "198.51.100.7"}
+    guess = Directory(seoul.network, "seoul", "guessed")
+    refused = await guess.send("GET", "/Users?count=1&count=2", headers=given)
+    for number in range(5):
+        await send(seoul, f"guessed-{number}")
+
+    again = await send(seoul, guess.token)
+
+    assert (refused.status_code, again.status_code) == (400, 429)

@@ -27,7 +27,7 @@ from scim2_server.responses import ScimResponse
 from scim2_server.service import scim_exception_of
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.members.http.guesses import TooManyGuesses, guard_of
+from services.members.http.guesses import Guard, TooManyGuesses, guard_of
 from services.members.http.scim.bounds import BoundedHandler, ensure_bearable
 from services.members.http.scim.resources import SERVICE
 from services.members.http.scim.storage import MemberStorage
@@ -90,15 +90,15 @@ async def _answered(path: str, request: Request, base_url: str) -> ScimResponse:
     guard = guard_of(request, "provisioning", token_hash_of(token))
     guard.ensure_open()
     try:
-        response = await _answered_with(token, path, request, base_url)
+        return await _answered_with(token, guard, path, request, base_url)
     except SpeakerUnknown:
         await guard.failed()
         raise
-    guard.proved()
-    return response
 
 
-async def _answered_with(token: str, path: str, request: Request, base_url: str) -> ScimResponse:
+async def _answered_with(
+    token: str, guard: Guard, path: str, request: Request, base_url: str
+) -> ScimResponse:
     body = await request.body()
     if len(body) > BODY_LIMIT_BYTES:
         raise PayloadTooLargeException(detail=f"At most {BODY_LIMIT_BYTES} bytes are read.")
@@ -114,6 +114,7 @@ async def _answered_with(token: str, path: str, request: Request, base_url: str)
     async with _opened(request, to_change=to_change) as session:
         now = utc_now()
         directory = await enter_by_scim(session, token, to_change=to_change, now=now)
+        guard.proved()
         _note(directory)
         ensure_bearable(asked.query, body)
         storage = MemberStorage(session, directory, now)
