@@ -17,6 +17,7 @@ from sqlalchemy.orm import DeclarativeBase
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.database import connect, reading_sessions_of, sessions_of
@@ -42,6 +43,9 @@ log = structlog.get_logger(__name__)
 QUIET: Final = frozenset({"/livez", "/readyz", "/metrics"})
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 WAKE_SECONDS: Final = 0.002
+
+INCLUDED: Final[dict[int, list[BaseRoute]]] = {}
+"""Routes of routers by their identity; each holds its router, so that no other gets its number."""
 
 NOTHING_RUNS: Final = "default-src 'none'; frame-ancestors 'none'"
 """What a browser may do with an answer, unless it is a page that says otherwise."""
@@ -122,14 +126,6 @@ def web_application(
         openapi_url=None,
         lifespan=lifespan,
         redirect_slashes=False,
-        generate_unique_id_function=lambda route: route.name,
-        responses={
-            401: {"description": "The access token is missing or not valid", "model": Problem},
-            422: {
-                "description": "The request is invalid",
-                "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-            },
-        },
         middleware=[Middleware(Observing, settings=settings)],
     )
     app.state.settings = settings
@@ -139,8 +135,29 @@ def web_application(
     app.include_router(health_router(app.state.health))
     for router in routers:
         ensure_transactional(router)
-        app.include_router(router)
+        include(app, router)
     return app
+
+
+def include(app: FastAPI, router: APIRouter) -> None:
+    """Let an application answer what a router does, with what every route has.
+
+    Once in a process: FastAPI takes longer to read the routes of a service than many a test to run.
+    """
+    if id(router) not in INCLUDED:
+        common = APIRouter(
+            generate_unique_id_function=lambda route: route.name,
+            responses={
+                401: {"description": "The access token is missing or not valid", "model": Problem},
+                422: {
+                    "description": "The request is invalid",
+                    "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+                },
+            },
+        )
+        common.include_router(router)
+        INCLUDED[id(router)] = common.routes
+    app.router.routes.extend(INCLUDED[id(router)])
 
 
 def ensure_transactional(router: APIRouter) -> None:

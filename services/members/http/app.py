@@ -30,7 +30,7 @@ from services.members.http.oauth import (
 from services.members.http.oauth.keys import KeyRing
 from services.members.http.scim import routes as scim
 from services.members.settings import MembersSettings
-from shared.http.application import web_application
+from shared.http.application import include, web_application
 
 DNS_SECONDS: Final = 4
 
@@ -61,11 +61,11 @@ def create_app(settings: MembersSettings) -> FastAPI:
     )
     # Not resources of the API: other standards say how these are asked and what they answer.
     for oauth in (routes, metadata, authorize, endpoints, userinfo, end_session):
-        app.include_router(oauth.router)
-    app.include_router(start.router)
-    app.include_router(callback.router)
-    app.include_router(leaving.router)
-    app.include_router(scim.router)
+        include(app, oauth.router)
+    include(app, start.router)
+    include(app, callback.router)
+    include(app, leaving.router)
+    include(app, scim.router)
     app.state.signing_keys = ring
     app.state.guesses = Guesses(settings)
     app.state.identity_providers = IdentityProviderClient(

@@ -16,7 +16,7 @@ from services.portal.http.routes import OwnForms, answer_in_pages
 from services.portal.settings import PortalSettings, key_of
 from shared.database import connect, sessions_of
 from shared.health import Health, health_router
-from shared.http.application import Observing
+from shared.http.application import Observing, include
 
 ROUTERS: Final = (home.router, login.router, sessions.router, backchannel.router)
 
@@ -61,7 +61,7 @@ def create_app(settings: PortalSettings) -> FastAPI:
     answer_in_pages(app)
     app.include_router(health_router(app.state.health))
     for router in ROUTERS:
-        app.include_router(router)
+        include(app, router)
     return app
 
 
