@@ -1,5 +1,7 @@
 """A pull hands over what the broker has, once it has it, and gives back what nobody took."""
 
+import asyncio
+from typing import Final
 from unittest.mock import patch
 
 import pytest
@@ -12,14 +14,15 @@ from shared.messaging.pulling import Pull
 from tests.shared.things import Place
 
 DURABLE = "reader"
+DEADLINE_SECONDS: Final = 15
 
 
 @pytest.fixture
 async def streaming(place: Place) -> Place:
-    """The place with a stream and a consumer that misses no answer for half a minute."""
+    """The place with a stream and a consumer that misses no answer for an hour."""
     await ensure_stream(place.jetstream, place.publisher, replicas=1)
     await place.jetstream.add_consumer(
-        stream_of(place.publisher), ConsumerConfig(durable_name=DURABLE, ack_wait=30)
+        stream_of(place.publisher), ConsumerConfig(durable_name=DURABLE, ack_wait=3600)
     )
     return place
 
@@ -88,7 +91,7 @@ async def test_what_was_not_handed_over_is_given_back_at_once(streaming: Place) 
         dying._arrived.extendleft(reversed(messages))
 
     found = list[str]()
-    async with pull(streaming) as heir:
+    async with asyncio.timeout(DEADLINE_SECONDS), pull(streaming) as heir:
         while len(found) < 3:
             found += await titles(await heir.next())
 
