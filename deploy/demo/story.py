@@ -197,6 +197,15 @@ class Story:
         """Who belongs to the network today, besides the host."""
         return [slug for slug, each in self.belonging.items() if each.until is None]
 
+    def invited_on(self, member: str, loaded_on: date) -> date:
+        """The day to record as that of a member's invitation.
+
+        Without history it is the day before loading: that day has come everywhere, also where it
+        is not yet the day on which we load.
+        """
+        belonging = self.belonging.get(member)
+        return belonging.since if belonging else loaded_on - timedelta(days=1)
+
     @cached_property
     def partnerships(self) -> dict[str, list[Partnership]]:
         """By kind of agreement."""

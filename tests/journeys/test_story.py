@@ -1,5 +1,6 @@
 """The demo's data fits together."""
 
+from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -78,3 +79,16 @@ def test_titles_stand_in_english_and_japanese() -> None:
     texts += [city.name for city in STORY.cities.values()]
 
     assert all(set(text) == {"en", "ja"} for text in texts)
+
+
+def test_every_invitation_has_come_where_the_member_is_whenever_the_demo_is_loaded() -> None:
+    loaded_at = datetime(2026, 11, 28, 0, 0, tzinfo=UTC)
+
+    early = [
+        slug
+        for slug, city in STORY.cities.items()
+        if STORY.invited_on(slug, date(2026, 11, 28))
+        > loaded_at.astimezone(ZoneInfo(city.time_zone)).date()
+    ]
+
+    assert early == []

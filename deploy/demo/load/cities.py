@@ -1,6 +1,5 @@
 """The members of the network: invited by its secretariat, everything else done by themselves."""
 
-from datetime import date
 from typing import Final
 
 from httpx2 import AsyncClient
@@ -58,9 +57,10 @@ class Cities:
     async def _invite(self, city: City) -> None:
         """Enter a member with what only its host can give it: a first official and client."""
         path = f"/api/v1/members/{city.slug}"
+        invited_on = self._story.invited_on(city.slug, self._record.loaded_on)
         await self.secretariat.post(
             "/api/v1/members",
-            {**city.facts(), "invited_on": self._invited_on(city.slug).isoformat()},
+            {**city.facts(), "invited_on": invited_on.isoformat()},
             key=f"demo:{city.slug}",
         )
         await self.secretariat.post(
@@ -81,10 +81,6 @@ class Cities:
             "client_secret": client["secret"],
             "name": city.name["en"],
         }
-
-    def _invited_on(self, member: str) -> date:
-        belonging = self._story.belonging.get(member)
-        return belonging.since if belonging else self._record.loaded_on
 
     async def _join(self, member: str) -> None:
         """Let a city accept its membership and, if it has left since, leave."""
