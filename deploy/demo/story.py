@@ -38,6 +38,7 @@ class City(_Record):
     name: dict[str, str]
     local_name: str | None
     country: str
+    subdivision: str | None = None
     time_zone: str
     latitude: float
     longitude: float

@@ -29,6 +29,8 @@ class MemberState(State):
     name: dict[str, str]
     local_name: str | None
     country: str
+    subdivision: str | None = None
+    """ISO 3166-2 without the country, where public holidays differ by it."""
     time_zone: str
     latitude: float
     longitude: float

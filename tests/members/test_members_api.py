@@ -63,6 +63,8 @@ async def test_an_invitation_sent_again_is_one_invitation(network: Network) -> N
         {"name": {}},
         {"name": {"english": "Seoul"}},
         {"country": "KOR"},
+        {"subdivision": "Busan"},
+        {"subdivision": ""},
         {"time_zone": "Asia/Joseon"},
         {"latitude": 90.5},
         {"longitude": "126"},
@@ -219,6 +221,55 @@ async def test_a_stale_change_shows_how_it_is_now(network: Network) -> None:
 
     current = response.json()["current"]
     assert (current["slug"], current["version"], current["status"]) == ("seoul", 2, "active")
+
+
+SYDNEY = city("sydney", country="AU", zone="Australia/Sydney") | {"subdivision": "NSW"}
+
+
+async def test_a_member_says_where_in_its_country_it_is(network: Network) -> None:
+    await network.join(SYDNEY)
+
+    response = await network.send("PATCH", "/sydney", {"subdivision": None}, by="sydney", version=2)
+
+    invited, *_, changed = (await network.events())[len(OPENING) :]
+    assert (response.status_code, response.json()["subdivision"]) == (200, None)
+    assert invited.data.state.subdivision == "NSW"
+    assert (changed.data.state.subdivision, changed.data.previous["subdivision"]) == (None, "NSW")
+
+
+async def test_nobody_is_invited_from_where_nobody_knows_the_holidays(network: Network) -> None:
+    response = await network.send("POST", "", SYDNEY | {"subdivision": "BY"})
+
+    assert (response.status_code, code_of(response)) == (422, "subdivision-unknown")
+    assert await network.happened() == OPENING
+
+
+@pytest.mark.parametrize(
+    "body", [{"country": "NZ"}, {"subdivision": "BY"}, {"country": "DE", "subdivision": "NSW"}]
+)
+async def test_a_subdivision_must_be_one_of_the_country_as_it_will_be(
+    network: Network, body: dict[str, str]
+) -> None:
+    await network.join(SYDNEY)
+    before = await network.happened()
+
+    response = await network.send("PATCH", "/sydney", body, by="sydney", version=2)
+
+    assert (response.status_code, code_of(response)) == (422, "subdivision-unknown")
+    found = await network.get("/sydney")
+    assert (found["country"], found["subdivision"]) == ("AU", "NSW")
+    assert await network.happened() == before
+
+
+async def test_country_and_subdivision_change_together(network: Network) -> None:
+    await network.join(SYDNEY)
+
+    response = await network.send(
+        "PATCH", "/sydney", {"country": "DE", "subdivision": "BY"}, by="sydney", version=2
+    )
+
+    assert response.status_code == 200
+    assert (response.json()["country"], response.json()["subdivision"]) == ("DE", "BY")
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,7 @@ def member_state(slug: str, version: int, status: MembershipStatus) -> MemberSta
         name={"en": f"{slug.title()} {version}"},
         local_name=None,
         country="KR",
+        subdivision="11",
         time_zone=ZONES[slug],
         latitude=0.0,
         longitude=0.0,
@@ -96,7 +97,7 @@ async def test_the_newest_version_wins_in_any_order(
         copy = await session.get_one(KnownMember, "seoul")
     assert copy.version == 4
     assert copy.name == {"en": "Seoul 4"}
-    assert copy.country == "KR"
+    assert (copy.country, copy.subdivision) == ("KR", "11")
 
 
 async def test_an_official_is_known_without_name_and_address(

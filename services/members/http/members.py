@@ -17,6 +17,7 @@ from services.members.model.member import (
     MemberNotFound,
     MembershipEnded,
     ReasonMissing,
+    SubdivisionUnknown,
     TransitionRuledOut,
 )
 from services.members.model.speaker import (
@@ -35,7 +36,7 @@ from services.members.queries.members import (
 from services.members.queries.ordering import Sort
 from services.members.use_cases.change_member import change_member
 from services.members.use_cases.change_membership import change_membership
-from services.members.use_cases.fields import Latitude, Longitude, MemberFields
+from services.members.use_cases.fields import Latitude, Longitude, MemberFields, Subdivision
 from services.members.use_cases.invite_member import invite_member
 from shared.actor import MissingScope
 from shared.contracts.members import MemberKind, MembershipStatus, MemberState
@@ -86,6 +87,7 @@ class MemberChangeIn(Input):
     name: Lines = OMITTED
     local_name: Line | None = OMITTED
     country: Country = OMITTED
+    subdivision: Subdivision | None = OMITTED
     time_zone: ZoneName = OMITTED
     latitude: Latitude = OMITTED
     longitude: Longitude = OMITTED
@@ -167,7 +169,9 @@ async def get_member(
     "",
     status_code=201,
     dependencies=[Idempotent],
-    responses=refusals(OnlyTheSecretariat, MissingScope, MemberExists, EffectiveInFuture),
+    responses=refusals(
+        OnlyTheSecretariat, MissingScope, MemberExists, SubdivisionUnknown, EffectiveInFuture
+    ),
 )
 async def post_member(
     body: MemberIn, response: Response, session: Transaction, speaker: CurrentSpeaker, now: Now
@@ -191,6 +195,7 @@ async def post_member(
         MemberNotActive,
         VersionRequired,
         VersionStale,
+        SubdivisionUnknown,
     ),
 )
 async def patch_member(

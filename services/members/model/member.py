@@ -13,6 +13,7 @@ from services.members.model.base import Base, Versioned
 from services.members.model.speaker import MemberNotActive, OnlyTheMemberItself, Speaker
 from shared.contracts.members import MemberKind, MembershipStatus, MemberState, Role
 from shared.identifiers import new_id
+from shared.public_holidays import subdivisions_of
 from shared.refusals import Conflict, Invalid, NotFound, permits
 
 Side = Literal["member", "secretariat"]
@@ -57,6 +58,11 @@ class EffectiveBeforePrevious(Conflict):
 class EffectiveInFuture(Invalid):
     code = "effective-in-future"
     title = "A membership changes on a day that has come"
+
+
+class SubdivisionUnknown(Invalid):
+    code = "subdivision-unknown"
+    title = "The country has no such subdivision with public holidays of its own"
 
 
 class ReasonMissing(Invalid):
@@ -122,6 +128,7 @@ class Member(Versioned, Base, kw_only=True):
     name: Mapped[dict[str, str]]
     local_name: Mapped[str | None]
     country: Mapped[str]
+    subdivision: Mapped[str | None] = mapped_column(default=None)
     time_zone: Mapped[str]
     latitude: Mapped[float]
     longitude: Mapped[float]
@@ -138,8 +145,10 @@ class Member(Versioned, Base, kw_only=True):
         """Record the status that a new member begins with, since `status_since`.
 
         Raises:
+            SubdivisionUnknown: the country has no such subdivision.
             EffectiveInFuture: that day has not come where the member is.
         """
+        ensure_subdivision_known(self.country, self.subdivision)
         self._ensure_has_come(self.status_since, at)
         return self._record(reason=None, by=by, at=at)
 
@@ -148,7 +157,13 @@ class Member(Versioned, Base, kw_only=True):
 
         Returns:
             Whether anything is different now.
+
+        Raises:
+            SubdivisionUnknown: the country, as it would be, has no such subdivision.
         """
+        ensure_subdivision_known(
+            fields.get("country", self.country), fields.get("subdivision", self.subdivision)
+        )
         different = {name: value for name, value in fields.items() if getattr(self, name) != value}
         for name, value in different.items():
             setattr(self, name, value)
@@ -329,4 +344,19 @@ class Member(Versioned, Base, kw_only=True):
             reason=reason,
             recorded_at=at,
             recorded_by=by,
+        )
+
+
+def ensure_subdivision_known(country: str, subdivision: str | None) -> None:
+    """Refuse a subdivision whose public holidays nobody could tell.
+
+    Raises:
+        SubdivisionUnknown: the country has no such subdivision, or none with holidays of its own.
+
+    Source: ISO 3166-2.
+    """
+    if subdivision is not None and subdivision not in subdivisions_of(country):
+        raise SubdivisionUnknown(
+            f"{country} has no subdivision {subdivision}. Without one, the public holidays of the"
+            " whole country are the member's."
         )

@@ -32,6 +32,7 @@ async def change_member(
         OnlyTheMemberItself: the speaker is neither the member nor the secretariat.
         MissingScope: the token does not cover it.
         MemberNotActive: the member may not write at present.
+        SubdivisionUnknown: the country, as it would be, has no such subdivision.
         VersionStale: it is at another version than `expected`.
     """
     member = await member_for_change(session, slug)

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, KeySet, RSAKey
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, StringConstraints
 
 from services.members.model.official import ROLES
 from services.members.model.scopes import SCOPES, Scope
@@ -120,6 +120,15 @@ PublicKeys = Annotated[
 ]
 
 
+Subdivision = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Z0-9]{1,3}$"),
+    Field(
+        description="ISO 3166-2 without the country, such as `NSW`, where public holidays differ."
+    ),
+]
+
+
 class MemberFields(Input):
     """An organisation, as it enters the network."""
 
@@ -128,6 +137,7 @@ class MemberFields(Input):
     name: Lines
     local_name: Line | None = None
     country: Country
+    subdivision: Subdivision | None = None
     time_zone: ZoneName
     latitude: Latitude
     longitude: Longitude

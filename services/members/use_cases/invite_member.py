@@ -34,6 +34,7 @@ async def invite_member(
     Raises:
         OnlyTheSecretariat: the speaker does not run the network.
         MissingScope: the token does not cover it.
+        SubdivisionUnknown: the country has no such subdivision.
         EffectiveInFuture: the day has not come where the member is.
         MemberExists: the slug is taken.
     """

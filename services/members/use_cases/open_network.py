@@ -60,6 +60,7 @@ async def open_network(session: AsyncSession, *, host: HostFields, now: datetime
 
     Raises:
         NetworkAlreadyOpen: there is a host.
+        SubdivisionUnknown: the country has no such subdivision.
         EffectiveInFuture: `member_since` has not come where the host is.
     """
     if await is_open(session):

@@ -21,6 +21,7 @@ class KnownMember(Base, kw_only=True):
     status: Mapped[str]
     time_zone: Mapped[str]
     country: Mapped[str]
+    subdivision: Mapped[str | None] = mapped_column(default=None)
     is_host: Mapped[bool]
 
 

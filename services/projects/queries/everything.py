@@ -25,6 +25,7 @@ class KnownMemberState(State):
     status: str
     time_zone: str
     country: str
+    subdivision: str | None = None
     is_host: bool
 
 
