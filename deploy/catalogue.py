@@ -122,6 +122,31 @@ EXAMPLES: Final[dict[str, Any]] = {
     "event_types": ["renkei.milestone.*"],
     "objectives": ["common-issues"],
     "reference": "crisis-management",
+    "proposer": "tokyo",
+    "candidate": "seoul",
+    "electorate": [
+        {
+            "member": "seoul",
+            "position": "approve",
+            "reason": "It suits us.",
+            "taken_at": "2026-04-01T00:00:00Z",
+            "counted_out_at": None,
+        }
+    ],
+    "tally": {
+        "electorate": 1,
+        "approve": 1,
+        "object": 0,
+        "abstain": 0,
+        "silent": 0,
+        "needed": 1,
+    },
+    "effect": {
+        "kind": "reschedule_milestone",
+        "milestone_id": "0196f000-0000-7000-8000-000000000005",
+        "due_on": "2026-06-30",
+        "time_zone": "Asia/Seoul",
+    },
     "version": 2,
 }
 

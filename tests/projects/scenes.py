@@ -8,6 +8,7 @@ from services.projects.model.contribution import Contribution
 from services.projects.model.known import KnownMember
 from services.projects.model.milestone import Milestone
 from services.projects.model.participation import Participation
+from services.projects.model.plan import Dependency, Plan
 from services.projects.model.project import Project
 from services.projects.model.standing import Place, Standing
 from shared.actor import Actor
@@ -135,6 +136,32 @@ class Scene:
         )
         self.milestones.append(milestone)
         return milestone
+
+    @property
+    def plan_now(self) -> Plan:
+        return Plan(milestone.step for milestone in self.milestones)
+
+    def reschedule(
+        self, milestone: Milestone, due_on: date, time_zone: str = "Asia/Tokyo", by: str = "tokyo"
+    ) -> None:
+        """Move a deadline, and what waits for it."""
+        moved = milestone.reschedule(
+            due_on, time_zone, plan=self.plan_now, by=self.as_(by), at=NOON
+        )
+        for each in self.milestones:
+            if each.id in moved:
+                each.give_way(moved[each.id], at=NOON)
+
+    def wait(
+        self, milestone: Milestone, *needed: Milestone, lag_days: int = 0, by: str | None = None
+    ) -> None:
+        """Let a milestone wait for others."""
+        milestone.wait_for(
+            [Dependency(each.id, lag_days) for each in needed],
+            plan=self.plan_now,
+            by=self.as_(by or milestone.accountable),
+            at=NOON,
+        )
 
     def begin(self, accountable: str = "tokyo") -> Milestone:
         milestone = self.plan(accountable)

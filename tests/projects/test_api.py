@@ -398,7 +398,13 @@ async def test_a_milestone_shows_what_each_caller_may_do(
     }
 
     assert {member: found["allowed_actions"] for member, found in shown.items()} == {
-        "tokyo": ["change", "request_contribution"],
+        "tokyo": [
+            "change",
+            "reschedule",
+            "change_dependencies",
+            "report_progress",
+            "request_contribution",
+        ],
         "seoul": [],
         "paris": [],
     }

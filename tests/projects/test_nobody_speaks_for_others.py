@@ -156,15 +156,13 @@ class Cooperation(RuleBasedStateMachine):
             return
         self.actor = actor
         by = self.scene.as_(actor)
-        others = set(milestone.others_with_a_stake(self.scene.places))
+        others = set(milestone.others_with_a_stake(by))
 
         def act() -> None:
             if step == "cancel":
                 milestone.cancel("No", by=by, at=NOON)
             else:
-                milestone.reschedule(
-                    milestone.due_on + timedelta(days=1), "Asia/Tokyo", by=by, at=NOON
-                )
+                self.scene.reschedule(milestone, milestone.due_on + timedelta(days=1), by=actor)
 
         if self.attempt(act, spoken_for="tokyo"):
             assert not others
@@ -232,7 +230,7 @@ class Cooperation(RuleBasedStateMachine):
     @invariant()
     def what_is_offered_is_what_succeeds(self) -> None:
         for milestone in self.scene.milestones:
-            offered = milestone.allowed_actions(self.scene.as_(milestone.accountable))
+            offered = milestone.allowed_actions(self.scene.as_(milestone.accountable), NOON)
             open_parts = [owed for owed in milestone.contributions if owed.status != "accepted"]
             assert ("complete" in offered) <= (not open_parts)
 

@@ -16,6 +16,13 @@ from shared.contracts.projects import (
     ContributionRequested,
     ContributionReturned,
     ContributionState,
+    DecisionEvent,
+    DecisionOpened,
+    HandoverAccepted,
+    HandoverDeclined,
+    HandoverEvent,
+    HandoverOffered,
+    HandoverWithdrawn,
     MilestoneBecameOverdue,
     MilestoneEvent,
     MilestonePlanned,
@@ -24,14 +31,18 @@ from shared.contracts.projects import (
     ParticipationEvent,
     ParticipationInvited,
     ParticipationWithdrawn,
+    PositionStated,
     ProjectEvent,
 )
 
 Reason = Literal[
     "invited",
+    "position_wanted",
+    "lead_offered",
     "contribution_returned",
     "contribution_due",
     "contribution_to_accept",
+    "decided",
     "answered",
     "overdue",
     "accountable",
@@ -40,9 +51,12 @@ Reason = Literal[
 ]
 STRENGTH: Final[tuple[Reason, ...]] = (
     "invited",
+    "position_wanted",
+    "lead_offered",
     "contribution_returned",
     "contribution_due",
     "contribution_to_accept",
+    "decided",
     "answered",
     "overdue",
     "accountable",
@@ -51,7 +65,9 @@ STRENGTH: Final[tuple[Reason, ...]] = (
 )
 """Strongest first: whoever is concerned for several reasons is told the strongest."""
 
-SubjectKind = Literal["project", "participation", "milestone", "webhook_endpoint"]
+SubjectKind = Literal[
+    "project", "participation", "milestone", "decision", "handover", "webhook_endpoint"
+]
 
 COORDINATORS: Final[tuple[Role, ...]] = ("coordinator",)
 THOSE_AT_WORK: Final[tuple[Role, ...]] = ("coordinator", "contributor")
@@ -81,6 +97,10 @@ def concerns(event: Event[Any]) -> list[Concern]:
         return _by_milestone(event)
     if isinstance(event, ParticipationEvent):
         return _by_participation(event)
+    if isinstance(event, DecisionEvent):
+        return _by_decision(event)
+    if isinstance(event, HandoverEvent):
+        return _by_handover(event)
     if isinstance(event, ProjectEvent):
         return [_participants(event, lead=event.data.state.lead)]
     if isinstance(event, WebhookEndpointDisabled):
@@ -116,6 +136,33 @@ def _by_milestone(event: MilestoneEvent) -> list[Concern]:
         late = tuple(sorted({state.accountable, *(one.member for one in owed)}))
         return [Concern("overdue", THOSE_AT_WORK, late), others]
     return [others]
+
+
+def _by_decision(event: DecisionEvent) -> list[Concern]:
+    state = event.data.state
+    asked = tuple(one.member for one in state.electorate if one.counted_out_at is None)
+    if isinstance(event, DecisionOpened):
+        silent = tuple(member for member in asked if member != state.proposer)
+        return [Concern("position_wanted", COORDINATORS, silent), _participants(event)]
+    if isinstance(event, PositionStated):
+        return [Concern("answered", COORDINATORS, (state.proposer,))]
+    if state.status == "open":
+        return [_participants(event)]
+    return [
+        Concern("decided", COORDINATORS, tuple(sorted({*asked, state.proposer}))),
+        _participants(event),
+    ]
+
+
+def _by_handover(event: HandoverEvent) -> list[Concern]:
+    state = event.data.state
+    if isinstance(event, HandoverOffered):
+        return [Concern("lead_offered", COORDINATORS, (state.candidate,))]
+    if isinstance(event, HandoverAccepted | HandoverDeclined):
+        return [Concern("answered", COORDINATORS, (state.lead,))]
+    if isinstance(event, HandoverWithdrawn):
+        return [Concern("answered", COORDINATORS, (state.candidate,))]
+    return [_participants(event)]
 
 
 def _contributors(reason: Reason, contributions: list[ContributionState]) -> Concern:
@@ -172,6 +219,16 @@ def subject_of(event: Event[Any]) -> Subject:
         place = event.data.state
         shown = place.model_dump(mode="json", include={"member", "role", "status"})
         return Subject("participation", place.id, place.project_id, None, by | shown)
+    if isinstance(event, DecisionEvent):
+        decision = event.data.state
+        shown = decision.model_dump(
+            mode="json", include={"status", "rule", "closes_on", "time_zone", "proposer"}
+        )
+        return Subject("decision", decision.id, decision.project_id, decision.title, by | shown)
+    if isinstance(event, HandoverEvent):
+        handover = event.data.state
+        shown = handover.model_dump(mode="json", include={"status", "lead", "candidate"})
+        return Subject("handover", handover.id, handover.project_id, None, by | shown)
     if isinstance(event, ProjectEvent):
         project = event.data.state
         shown = project.model_dump(mode="json", include={"status", "reference", "lead"})

@@ -3,7 +3,15 @@
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.projects.http import contributions, milestones, participations, projects
+from services.projects.http import (
+    contributions,
+    decisions,
+    handovers,
+    milestones,
+    participations,
+    projects,
+    schedules,
+)
 from services.projects.model.known import KnownKeys
 from services.projects.queries.standings import standing_outside
 from shared.actor import Actor
@@ -21,7 +29,15 @@ def create_app(settings: Settings) -> FastAPI:
         "projects",
         "Projects",
         settings,
-        [projects.router, participations.router, milestones.router, contributions.router],
+        [
+            projects.router,
+            participations.router,
+            milestones.router,
+            contributions.router,
+            schedules.router,
+            decisions.router,
+            handovers.router,
+        ],
         known_keys=KnownKeys,
     )
     app.state.before_replay = ensure_may_act

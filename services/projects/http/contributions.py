@@ -1,10 +1,12 @@
 """Contributions over HTTP. They are part of their milestone: its version covers them."""
 
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Response, status
+from pydantic import Field
 
-from services.projects.http.fields import Evidence, ReasonIn, Remark
+from services.projects.http.fields import Evidence, Link, ReasonIn, Remark
 from services.projects.http.milestones import CHANGING, WORKING, MilestoneOut, answer
 from services.projects.model.contribution import (
     ContributionNotFound,
@@ -52,6 +54,9 @@ class DeliveryIn(Input):
     """What shows that the contribution is there."""
 
     evidence: Evidence
+    links: Annotated[
+        tuple[Link, ...], Field(max_length=20, description="Where it can be found.")
+    ] = ()
 
 
 @router.post(
@@ -92,7 +97,7 @@ async def post_contribution(
         description=body.description,
     )
     response.headers["Location"] = f"/api/v1/milestones/{milestone_id}"
-    return answer(response, seen)
+    return answer(response, seen, now)
 
 
 @router.post(
@@ -126,8 +131,9 @@ async def post_contribution_delivery(
         now=now,
         expected=expected,
         evidence=body.evidence,
+        links=body.links,
     )
-    return answer(response, seen)
+    return answer(response, seen, now)
 
 
 @router.post(
@@ -148,7 +154,7 @@ async def post_contribution_acceptance(
     seen = await accept_contribution(
         session, milestone_id, contribution_id, actor=actor, now=now, expected=expected
     )
-    return answer(response, seen)
+    return answer(response, seen, now)
 
 
 @router.post(
@@ -176,4 +182,4 @@ async def post_contribution_return(
         expected=expected,
         reason=body.reason,
     )
-    return answer(response, seen)
+    return answer(response, seen, now)

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Final
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, StringConstraints
 
 from shared.fields import Input, Text, Texts
 
@@ -30,6 +30,12 @@ Remark = Annotated[Text, _at_most(1000)]
 
 Evidence = Annotated[Text, _at_most(2000)]
 """What shows that something is there."""
+
+Link = Annotated[
+    str,
+    StringConstraints(max_length=2000, pattern=r"^https?://[A-Za-z0-9.:\[\]-]+(/[!-~]*)?$"),
+]
+"""A web address, such as one that shows that something is there."""
 
 Description = Annotated[Texts, AfterValidator(_together_at_most)]
 """Text in one or several languages, up to 20 000 characters together."""

@@ -1,12 +1,15 @@
 """Milestones over HTTP."""
 
-from typing import Annotated, cast
+from datetime import date, datetime
+from typing import Annotated, Literal, TypedDict, cast
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response, status
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from services.projects.http.decisions import ASKING, DecisionOut, decision_out
 from services.projects.http.fields import Description, ReasonIn
+from services.projects.model.decision import Question
 from services.projects.model.milestone import (
     ContributionsOpen,
     MemberNotParticipating,
@@ -16,7 +19,16 @@ from services.projects.model.milestone import (
     MilestoneNotStarted,
     MilestoneStartedBefore,
     NotAccountable,
+    NotLeadOrAccountable,
     OthersAreAffected,
+    PredecessorsOpen,
+)
+from services.projects.model.plan import (
+    DEPENDENCIES_MAX,
+    DeadlineTooEarly,
+    Dependency,
+    DependencyCycle,
+    DependencyUnknown,
 )
 from services.projects.model.project import (
     NotProjectLead,
@@ -34,14 +46,26 @@ from services.projects.queries.milestones import (
 )
 from services.projects.queries.sorting import MilestoneSort
 from services.projects.use_cases.cancel_milestone import cancel_milestone
+from services.projects.use_cases.change_dependencies import change_dependencies
 from services.projects.use_cases.change_milestone import change_milestone
 from services.projects.use_cases.complete_milestone import complete_milestone
 from services.projects.use_cases.plan_milestone import plan_milestone
-from services.projects.use_cases.reschedule_milestone import reschedule_milestone
+from services.projects.use_cases.report_progress import report_progress
+from services.projects.use_cases.reschedule_milestone import (
+    Foreseen,
+    ask_to_reschedule,
+    foresee_reschedule,
+    reschedule_milestone,
+)
 from services.projects.use_cases.start_milestone import start_milestone
 from shared.actor import MissingScope
-from shared.contracts.projects import ContributionState, MilestoneState, MilestoneStatus
-from shared.fields import OMITTED, Day, Input, Instant, Lines, Slug, ZoneName
+from shared.contracts.projects import (
+    ContributionState,
+    MilestoneState,
+    MilestoneStatus,
+    RescheduleMilestone,
+)
+from shared.fields import OMITTED, Day, Input, Instant, Lines, Output, Slug, Whole, ZoneName
 from shared.http.idempotency import Idempotent, KeyInUse, KeyReused
 from shared.http.identity import CurrentActor
 from shared.http.paging import CurrentPaging, CursorUnknown, Page, page
@@ -101,6 +125,81 @@ class DeadlineIn(Input):
     time_zone: ZoneName
 
 
+class ConsentIn(Input):
+    """How the members that a new deadline touches are asked, if it touches any."""
+
+    title: Lines
+    text: Description
+    rule: Annotated[
+        Literal["unanimity", "silence"],
+        Field(description="One objection is enough under either."),
+    ] = "unanimity"
+    closes_on: Day
+    time_zone: ZoneName
+
+
+class RescheduleIn(DeadlineIn):
+    """Another deadline, and how to ask for it where that is needed."""
+
+    ask: Annotated[
+        ConsentIn | None,
+        Field(description="Opens a decision if others are touched; without it that is refused."),
+    ] = None
+
+
+class ProgressIn(Input):
+    """How far it is."""
+
+    progress_percent: Annotated[Whole, Field(le=100)]
+    forecast_on: Annotated[
+        Day | None, Field(description="When it is expected to be done, where it is due.")
+    ] = None
+
+
+class DependencyIn(Input):
+    """What it waits for."""
+
+    milestone_id: UUID
+    lag_days: Annotated[Whole, Field(le=3650, description="How many days longer.")] = 0
+
+
+class DependenciesIn(Input):
+    """All that it waits for."""
+
+    depends_on: Annotated[tuple[DependencyIn, ...], Field(max_length=DEPENDENCIES_MAX)]
+
+    @field_validator("depends_on")
+    @classmethod
+    def names_each_once(cls, value: tuple[DependencyIn, ...]) -> tuple[DependencyIn, ...]:
+        if len({one.milestone_id for one in value}) < len(value):
+            raise ValueError("must name each milestone once")
+        return value
+
+
+class MovedOut(Output):
+    """A milestone that would have to move with another."""
+
+    milestone_id: UUID
+    due_on: date
+
+
+class RescheduleForeseen(Output):
+    """What a new deadline would touch. Nothing has been changed."""
+
+    milestone_id: UUID
+    due_on: date
+    time_zone: str
+    moved: Annotated[list[MovedOut], Field(description="Those that would have to move with it.")]
+    waiting: Annotated[list[UUID], Field(description="All open milestones that wait for it.")]
+    affected_members: Annotated[list[str], Field(description="Besides the lead.")]
+    needs_decision: Annotated[bool, Field(description="Whether they have to be asked.")]
+
+
+class Deadline(TypedDict):
+    due_on: date
+    time_zone: str
+
+
 class ContributionOut(ContributionState):
     """What one member owes to a milestone, as clients see it."""
 
@@ -114,7 +213,7 @@ class MilestoneOut(MilestoneState):
     allowed_actions: Annotated[list[str], Field(description="What this caller may do to it now.")]
 
 
-def milestone_out(seen: MilestoneSeen) -> MilestoneOut:
+def milestone_out(seen: MilestoneSeen, now: datetime) -> MilestoneOut:
     milestone, standing = seen
     state = milestone.state()
     contributions = [
@@ -128,13 +227,13 @@ def milestone_out(seen: MilestoneSeen) -> MilestoneOut:
         {
             **vars(state),
             "contributions": contributions,
-            "allowed_actions": milestone.allowed_actions(standing),
+            "allowed_actions": milestone.allowed_actions(standing, now),
         }
     )
 
 
-def answer(response: Response, seen: MilestoneSeen) -> MilestoneOut:
-    out = milestone_out(seen)
+def answer(response: Response, seen: MilestoneSeen, now: datetime) -> MilestoneOut:
+    out = milestone_out(seen, now)
     show_version(response, out.version)
     return out
 
@@ -166,7 +265,7 @@ async def post_project_milestone(
     """Plan a milestone. Only the lead may."""
     seen = await plan_milestone(session, project_id, actor=actor, now=now, **dict(body))
     response.headers["Location"] = f"{router.prefix}/milestones/{seen[0].id}"
-    return answer(response, seen)
+    return answer(response, seen, now)
 
 
 @router.get(
@@ -179,6 +278,7 @@ async def get_project_milestones(
     response: Response,
     reading: CurrentReading,
     actor: CurrentActor,
+    now: Now,
     paging: CurrentPaging,
     status: MilestoneStatus | None = None,
     overdue: bool | None = None,
@@ -196,7 +296,7 @@ async def get_project_milestones(
         overdue=overdue,
         updated_since=updated_since,
     )
-    return page(request, response, [milestone_out(seen) for seen in found], cursor)
+    return page(request, response, [milestone_out(seen, now) for seen in found], cursor)
 
 
 @router.get("/milestones", responses=refusals(MissingScope, CursorUnknown))
@@ -205,6 +305,7 @@ async def get_milestones(
     response: Response,
     reading: CurrentReading,
     actor: CurrentActor,
+    now: Now,
     paging: CurrentPaging,
     member: Annotated[
         Slug | None, Query(description="Is accountable for it or contributes to it.")
@@ -227,15 +328,15 @@ async def get_milestones(
         overdue=overdue,
         updated_since=updated_since,
     )
-    return page(request, response, [milestone_out(seen) for seen in found], cursor)
+    return page(request, response, [milestone_out(seen, now) for seen in found], cursor)
 
 
 @router.get("/milestones/{milestone_id}", responses=refusals(MissingScope, MilestoneNotFound))
 async def get_milestone(
-    milestone_id: UUID, response: Response, reading: CurrentReading, actor: CurrentActor
+    milestone_id: UUID, response: Response, reading: CurrentReading, actor: CurrentActor, now: Now
 ) -> MilestoneOut:
     """Read a milestone."""
-    return answer(response, await milestone_seen(reading, milestone_id, actor=actor))
+    return answer(response, await milestone_seen(reading, milestone_id, actor=actor), now)
 
 
 @router.patch("/milestones/{milestone_id}", responses=refusals(*PLANNING))
@@ -253,34 +354,118 @@ async def patch_milestone(
     seen = await change_milestone(
         session, milestone_id, actor=actor, now=now, expected=expected, changes=changes
     )
-    return answer(response, seen)
+    return answer(response, seen, now)
 
 
 @router.post(
     "/milestones/{milestone_id}/reschedule",
     dependencies=[Idempotent],
-    responses=refusals(*PLANNING, OthersAreAffected),
+    responses={
+        202: {"model": DecisionOut, "description": "The members that it touches are asked"},
+        **refusals(*PLANNING, DeadlineTooEarly, OthersAreAffected, *ASKING),
+    },
 )
 async def post_milestone_reschedule(
     milestone_id: UUID,
-    body: DeadlineIn,
+    body: RescheduleIn,
+    response: Response,
+    session: Transaction,
+    actor: CurrentActor,
+    now: Now,
+    expected: ExpectedVersion,
+    dry_run: Annotated[bool, Query(description="Say what it would touch, and do nothing.")] = False,
+) -> MilestoneOut | DecisionOut | RescheduleForeseen:
+    """Move the deadline, or ask those whom it touches. What waits for it moves as far as it must.
+
+    The lead may move alone only what touches no other member. Where others are accountable or
+    contribute, here or in what waits for it, exactly those are asked.
+    """
+    wanted: Deadline = {"due_on": body.due_on, "time_zone": body.time_zone}
+    foreseen = await foresee_reschedule(
+        session, milestone_id, actor=actor, expected=expected, **wanted
+    )
+    if dry_run:
+        return foreseen_out(foreseen, **wanted)
+    if foreseen.affected and body.ask is not None:
+        effect = RescheduleMilestone(milestone_id=milestone_id, **wanted)
+        asked = await ask_to_reschedule(
+            session,
+            milestone_id,
+            Question(**dict(body.ask), effect=effect),
+            actor=actor,
+            now=now,
+            expected=expected,
+        )
+        response.status_code = status.HTTP_202_ACCEPTED
+        response.headers["Location"] = f"{router.prefix}/decisions/{asked[0].id}"
+        return decision_out(asked, now)
+    seen = await reschedule_milestone(
+        session, milestone_id, actor=actor, now=now, expected=expected, **wanted
+    )
+    return answer(response, seen, now)
+
+
+def foreseen_out(foreseen: Foreseen, *, due_on: date, time_zone: str) -> RescheduleForeseen:
+    return RescheduleForeseen(
+        milestone_id=foreseen.milestone[0].id,
+        due_on=due_on,
+        time_zone=time_zone,
+        moved=[MovedOut(milestone_id=one, due_on=day) for one, day in foreseen.moved.items()],
+        waiting=foreseen.waiting,
+        affected_members=foreseen.affected,
+        needs_decision=bool(foreseen.affected),
+    )
+
+
+@router.put(
+    "/milestones/{milestone_id}/dependencies",
+    responses=refusals(
+        *CHANGING,
+        NotLeadOrAccountable,
+        NotParticipating,
+        ProjectNotUnderWay,
+        OthersAreAffected,
+        DependencyUnknown,
+        DependencyCycle,
+        DeadlineTooEarly,
+    ),
+)
+async def put_milestone_dependencies(
+    milestone_id: UUID,
+    body: DependenciesIn,
     response: Response,
     session: Transaction,
     actor: CurrentActor,
     now: Now,
     expected: ExpectedVersion,
 ) -> MilestoneOut:
-    """Move the deadline. The lead may do so alone only where no other member is touched."""
-    seen = await reschedule_milestone(
+    """Say what it waits for. The accountable member may, and the lead where nobody else is."""
+    seen = await change_dependencies(
         session,
         milestone_id,
         actor=actor,
         now=now,
         expected=expected,
-        due_on=body.due_on,
-        time_zone=body.time_zone,
+        depends_on=[Dependency(one.milestone_id, one.lag_days) for one in body.depends_on],
     )
-    return answer(response, seen)
+    return answer(response, seen, now)
+
+
+@router.put("/milestones/{milestone_id}/progress", responses=refusals(*WORKING))
+async def put_milestone_progress(
+    milestone_id: UUID,
+    body: ProgressIn,
+    response: Response,
+    session: Transaction,
+    actor: CurrentActor,
+    now: Now,
+    expected: ExpectedVersion,
+) -> MilestoneOut:
+    """Say how far it is and when it is expected. Only the accountable member may."""
+    seen = await report_progress(
+        session, milestone_id, actor=actor, now=now, expected=expected, **dict(body)
+    )
+    return answer(response, seen, now)
 
 
 @router.post(
@@ -300,13 +485,14 @@ async def post_milestone_start(
     return answer(
         response,
         await start_milestone(session, milestone_id, actor=actor, now=now, expected=expected),
+        now,
     )
 
 
 @router.post(
     "/milestones/{milestone_id}/completion",
     dependencies=[Idempotent],
-    responses=refusals(*WORKING, MilestoneNotStarted, ContributionsOpen),
+    responses=refusals(*WORKING, MilestoneNotStarted, ContributionsOpen, PredecessorsOpen),
 )
 async def post_milestone_completion(
     milestone_id: UUID,
@@ -320,6 +506,7 @@ async def post_milestone_completion(
     return answer(
         response,
         await complete_milestone(session, milestone_id, actor=actor, now=now, expected=expected),
+        now,
     )
 
 
@@ -341,4 +528,4 @@ async def post_milestone_cancellation(
     seen = await cancel_milestone(
         session, milestone_id, actor=actor, now=now, expected=expected, reason=body.reason
     )
-    return answer(response, seen)
+    return answer(response, seen, now)

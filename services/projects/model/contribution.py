@@ -1,5 +1,6 @@
 """What one member owes to a milestone that another member is accountable for."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -43,6 +44,7 @@ class Contribution(Base, kw_only=True):
     description: Mapped[str]
     status: Mapped[ContributionStatus] = mapped_column(Text, init=False, default="pending")
     evidence: Mapped[str | None] = mapped_column(init=False, default=None)
+    links: Mapped[tuple[str, ...]] = mapped_column(init=False, default=(), server_default="{}")
     reason: Mapped[str | None] = mapped_column(init=False, default=None)
     delivered_at: Mapped[datetime | None] = mapped_column(init=False, default=None)
     decided_at: Mapped[datetime | None] = mapped_column(init=False, default=None)
@@ -74,7 +76,7 @@ class Contribution(Base, kw_only=True):
         if self.status != "delivered":
             raise NothingDelivered(f"It is {self.status}.")
 
-    def deliver(self, evidence: str, *, at: datetime) -> None:
+    def deliver(self, evidence: str, links: Sequence[str] = (), *, at: datetime) -> None:
         """Say that it is there.
 
         Raises:
@@ -83,6 +85,7 @@ class Contribution(Base, kw_only=True):
         self.ensure_can_be_delivered()
         self.status = "delivered"
         self.evidence = evidence
+        self.links = tuple(links)
         self.reason = None
         self.delivered_at = at
         self.decided_at = None

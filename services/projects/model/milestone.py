@@ -1,7 +1,8 @@
 """A milestone: a result owed by a deadline, and what members contribute to it."""
 
-from datetime import date, datetime
-from typing import Final, TypedDict
+from collections.abc import Callable, Collection, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any, Final, TypedDict
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, Index, Text, text
@@ -11,12 +12,12 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from services.projects.model.base import Base
 from services.projects.model.contribution import Contribution, ContributionNotFound
 from services.projects.model.deadline import end_of_day
+from services.projects.model.plan import OPEN, Dependency, Plan, Step, dependencies_in, local_day
 from services.projects.model.project import Project
 from services.projects.model.standing import (
     MAY_CONTRIBUTE,
     MAY_WRITE,
     NotParticipating,
-    Places,
     Standing,
 )
 from shared.contracts.projects import MilestoneState, MilestoneStatus
@@ -27,6 +28,11 @@ from shared.refusals import Conflict, Forbidden, Invalid, NotFound, permits
 class MilestoneNotFound(NotFound):
     code = "milestone-not-found"
     title = "There is no such milestone"
+
+
+class MilestoneUnknown(Invalid):
+    code = "milestone-unknown"
+    title = "The project has no such milestone"
 
 
 class NotAccountable(Forbidden):
@@ -69,6 +75,11 @@ class OthersAreAffected(Conflict):
     title = "What other members promised cannot be changed over their heads"
 
 
+class PredecessorsOpen(Conflict):
+    code = "predecessors-open"
+    title = "It waits for milestones that are not completed, or not long enough"
+
+
 class AccountableOwesAll(Invalid):
     code = "accountable-owes-all"
     title = "The accountable member owes the whole milestone, not a contribution to it"
@@ -79,7 +90,10 @@ class TooManyContributions(Conflict):
     title = "The milestone has as many contributions as it can have"
 
 
-OPEN: Final[frozenset[MilestoneStatus]] = frozenset({"planned", "in_progress"})
+Rule = tuple[Callable[..., None], *tuple[Any, ...]]
+"""What guards an action, and what it is asked about."""
+
+BEFORE_WORK: Final = frozenset({"draft", "proposed"})
 CONTRIBUTIONS_MAX: Final = 20
 """A fact carries all of them, twice where they changed, and the broker takes one megabyte."""
 
@@ -108,6 +122,13 @@ class Milestone(Base, kw_only=True):
     status_reason: Mapped[str | None] = mapped_column(init=False, default=None)
     is_overdue: Mapped[bool] = mapped_column(init=False, default=False)
     completed_at: Mapped[datetime | None] = mapped_column(init=False, default=None)
+    baseline_on: Mapped[date | None] = mapped_column(default=None)
+    forecast_on: Mapped[date | None] = mapped_column(init=False, default=None)
+    progress_percent: Mapped[int] = mapped_column(init=False, default=0, server_default="0")
+    # Read with the milestone and replaced as a whole, as it is part of every fact about it.
+    depends_on: Mapped[list[dict[str, Any]]] = mapped_column(
+        JSONB, init=False, default_factory=list, server_default="[]"
+    )
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     version: Mapped[int] = mapped_column(init=False, default=1)
@@ -169,11 +190,53 @@ class Milestone(Base, kw_only=True):
             time_zone=time_zone,
             due_at=end_of_day(due_on, time_zone),
             accountable=accountable,
+            baseline_on=due_on,
             created_at=at,
             updated_at=at,
         )
         milestone.contributions = []  # none, rather than not loaded
         return milestone
+
+    # Where it stands in the plan.
+
+    @property
+    def completed_on(self) -> date | None:
+        """The day, where it was due, on which it was completed."""
+        if self.completed_at is None:
+            return None
+        return local_day(self.completed_at, self.time_zone)
+
+    @property
+    def dependencies(self) -> list[Dependency]:
+        return dependencies_in(self.depends_on)
+
+    @property
+    def step(self) -> Step:
+        """What the plan of the project must know of it."""
+        return Step(
+            self.id,
+            due_on=self.due_on,
+            time_zone=self.time_zone,
+            status=self.status,
+            accountable=self.accountable,
+            contributors={owed.member for owed in self.contributions},
+            depends_on=self.dependencies,
+            forecast_on=self.forecast_on,
+            completed_on=self.completed_on,
+        )
+
+    def knows(self, needed: Collection[Step]) -> None:
+        """Take the milestones that this one depends on: what loads it has to say how they are."""
+        self.__dict__["needed"] = {step.id: step for step in needed}
+
+    def waits_for(self, at: datetime) -> list[UUID]:
+        """The milestones because of which it cannot be done at a moment."""
+        needed: dict[UUID, Step] = self.__dict__["needed"] if self.depends_on else {}
+        return [
+            dependency.milestone_id
+            for dependency in self.dependencies
+            if not _is_over(needed[dependency.milestone_id], dependency.lag_days, at)
+        ]
 
     # Who may do what.
 
@@ -266,13 +329,14 @@ class Milestone(Base, kw_only=True):
         if self.status != "planned":
             raise MilestoneStartedBefore(f"It is {self.status}.")
 
-    def ensure_can_be_completed(self) -> None:
+    def ensure_can_be_completed(self, at: datetime) -> None:
         """Refuse to complete what is not complete.
 
         Raises:
             ProjectEnded, ProjectNotActive, MilestoneEnded: there is no work to do.
             MilestoneNotStarted: nobody has begun.
             ContributionsOpen: a contribution has not been accepted.
+            PredecessorsOpen: it waits for another milestone.
         """
         self.ensure_workable()
         if self.status != "in_progress":
@@ -289,12 +353,18 @@ class Milestone(Base, kw_only=True):
                 },
             )
 
-    def others_with_a_stake(self, places: Places) -> list[str]:
-        """Members besides the lead that promised something here and still have a place."""
-        promised = {self.accountable, *(owed.member for owed in self.contributions)}
-        return sorted(promised.intersection(places) - {self.project.lead})
+        before = self.waits_for(at)
+        if before:
+            raise PredecessorsOpen(
+                f"It waits for {len(before)} milestones.",
+                members={"milestones": [str(one) for one in before]},
+            )
 
-    def ensure_touches_nobody_else(self, places: Places) -> None:
+    def others_with_a_stake(self, standing: Standing) -> list[str]:
+        """Members besides the lead that promised something here and still take part."""
+        return sorted(stakeholders(self.step, standing) - {self.project.lead})
+
+    def ensure_touches_nobody_else(self, standing: Standing) -> None:
         """Refuse to change what another member promised.
 
         Raises:
@@ -302,11 +372,22 @@ class Milestone(Base, kw_only=True):
             OthersAreAffected: others are accountable or contribute.
         """
         self.ensure_plannable()
-        others = self.others_with_a_stake(places)
-        if others:
-            raise OthersAreAffected(
-                f"It touches {', '.join(others)}.", members={"affected_members": others}
-            )
+        ensure_nobody_is_touched(self.others_with_a_stake(standing))
+
+    def ensure_can_change_dependencies(self, standing: Standing) -> None:
+        """Refuse to change what the milestone waits for over the head of who is accountable for it.
+
+        Raises:
+            MissingScope, MemberNotActive: the actor may not write.
+            NotLeadOrAccountable: its member is neither.
+            NotParticipating: the accountable member has not accepted to take part.
+            ProjectEnded, ProjectNotUnderWay, MilestoneEnded: nothing here changes now.
+            OthersAreAffected: the lead asks, and another member is accountable.
+        """
+        self.ensure_lead_or_accountable(standing)
+        self.ensure_plannable()
+        if standing.member != self.accountable and standing.takes_part(self.accountable):
+            ensure_nobody_is_touched([self.accountable])
 
     # What can be done.
 
@@ -323,20 +404,93 @@ class Milestone(Base, kw_only=True):
             setattr(self, name, value)
         self._changed(at)
 
-    def reschedule(self, due_on: date, time_zone: str, *, by: Standing, at: datetime) -> None:
+    def reschedule(
+        self,
+        due_on: date,
+        time_zone: str,
+        *,
+        plan: Plan,
+        by: Standing,
+        at: datetime,
+    ) -> dict[UUID, date]:
         """Move the deadline. The lead may do so alone only where nobody else is touched.
+
+        Args:
+            due_on: the day at whose end it is due, in `time_zone`.
+            time_zone: where that day ends.
+            plan: all milestones of the project, as they are now.
+            by: who wants it.
+            at: when.
+
+        Returns:
+            The days to which the milestones that wait for it must move with it.
 
         Raises:
             MissingScope, MemberNotActive, NotProjectLead: the actor may not.
             ProjectEnded, ProjectNotUnderWay, MilestoneEnded: nothing here changes now.
-            OthersAreAffected: another member is accountable or contributes.
+            DeadlineTooEarly: it waits for something that is due later.
+            OthersAreAffected: another member is accountable or contributes, here or behind it.
         """
         self.project.ensure_led_by(by)
-        self.ensure_touches_nobody_else(by.places)
-        self.due_on = due_on
-        self.time_zone = time_zone
-        self.due_at = end_of_day(due_on, time_zone)
-        self.is_overdue = self.is_overdue and self.due_at <= at
+        self.ensure_plannable()
+        ensure_nobody_is_touched(affected_by(self, plan, by))
+        return self.move(due_on, time_zone, plan=plan, at=at)
+
+    def move(self, due_on: date, time_zone: str, *, plan: Plan, at: datetime) -> dict[UUID, date]:
+        """Move the deadline with the consent of all that it touches.
+
+        Returns:
+            The days to which the milestones that wait for it must move with it.
+
+        Raises:
+            ProjectEnded, ProjectNotUnderWay, MilestoneEnded: nothing here changes now.
+            DeadlineTooEarly: it waits for something that is due later.
+        """
+        self.ensure_plannable()
+        plan.ensure_late_enough(self.step, due_on, time_zone)
+        self._be_due(due_on, time_zone, at)
+        return plan.moved(self.id, due_on, time_zone)
+
+    def give_way(self, due_on: date, *, at: datetime) -> None:
+        """Be due later, as what this waits for has moved."""
+        self._be_due(due_on, self.time_zone, at)
+
+    def wait_for(
+        self, depends_on: Sequence[Dependency], *, plan: Plan, by: Standing, at: datetime
+    ) -> None:
+        """Depend on these milestones of the project and no others.
+
+        Raises:
+            MissingScope, MemberNotActive, NotLeadOrAccountable, NotParticipating: the actor may
+                not.
+            ProjectEnded, ProjectNotUnderWay, MilestoneEnded: nothing here changes now.
+            OthersAreAffected: the lead asks, and another member is accountable.
+            DependencyUnknown: the project has no such milestone.
+            DependencyCycle: one of them waits for this milestone, or is it.
+            DeadlineTooEarly: the milestone is due before it could be done.
+        """
+        self.ensure_can_change_dependencies(by)
+        plan.ensure_can_depend(self.id, depends_on)
+        self.depends_on = [
+            {"milestone_id": str(needed.milestone_id), "lag_days": needed.lag_days}
+            for needed in depends_on
+        ]
+        self.knows([plan.steps[needed.milestone_id] for needed in depends_on])
+        self._changed(at)
+
+    def report_progress(
+        self, percent: int, forecast_on: date | None, *, by: Standing, at: datetime
+    ) -> None:
+        """Say how far it is, and on which day, where it is due, it is expected to be done.
+
+        Raises:
+            MissingScope, MemberNotActive, NotAccountable, NotParticipating: the actor may not.
+            ProjectEnded, ProjectNotActive, MilestoneEnded: there is no work to do.
+        """
+        self.ensure_accountable(by)
+        self.ensure_workable()
+        self.progress_percent = percent
+        self.forecast_on = forecast_on
         self._changed(at)
 
     def start(self, *, by: Standing, at: datetime) -> None:
@@ -360,10 +514,12 @@ class Milestone(Base, kw_only=True):
             ProjectEnded, ProjectNotActive, MilestoneEnded: there is no work to do.
             MilestoneNotStarted: nobody has begun.
             ContributionsOpen: a contribution has not been accepted.
+            PredecessorsOpen: it waits for another milestone.
         """
         self.ensure_accountable(by)
-        self.ensure_can_be_completed()
+        self.ensure_can_be_completed(at)
         self.completed_at = at
+        self.progress_percent = 100
         self._end("completed", at)
 
     def cancel(self, reason: str, *, by: Standing, at: datetime) -> None:
@@ -375,7 +531,16 @@ class Milestone(Base, kw_only=True):
             OthersAreAffected: another member is accountable or contributes.
         """
         self.project.ensure_led_by(by)
-        self.ensure_touches_nobody_else(by.places)
+        self.ensure_touches_nobody_else(by)
+        self.give_up(reason, at=at)
+
+    def give_up(self, reason: str, *, at: datetime) -> None:
+        """Owe the result no longer, with the consent of all that it touches. Final.
+
+        Raises:
+            ProjectEnded, ProjectNotUnderWay, MilestoneEnded: nothing here changes now.
+        """
+        self.ensure_plannable()
         self.status_reason = reason
         self._end("cancelled", at)
 
@@ -431,7 +596,13 @@ class Milestone(Base, kw_only=True):
         raise ContributionNotFound(f"The milestone has no contribution {contribution_id}.")
 
     def deliver(
-        self, contribution: Contribution, evidence: str, *, by: Standing, at: datetime
+        self,
+        contribution: Contribution,
+        evidence: str,
+        links: Sequence[str] = (),
+        *,
+        by: Standing,
+        at: datetime,
     ) -> None:
         """Say that a contribution is there, for the first time or after it was returned.
 
@@ -443,7 +614,7 @@ class Milestone(Base, kw_only=True):
         """
         self.ensure_contributing(contribution, by)
         self.ensure_workable()
-        contribution.deliver(evidence, at=at)
+        contribution.deliver(evidence, links, at=at)
         self._changed(at)
 
     def accept(self, contribution: Contribution, *, by: Standing, at: datetime) -> None:
@@ -476,26 +647,31 @@ class Milestone(Base, kw_only=True):
 
     # What the actor may do now: the rules above, asked in advance.
 
-    def allowed_actions(self, by: Standing) -> list[str]:
-        """Name what the actor may do to the milestone now."""
+    def allowed_actions(self, by: Standing, at: datetime) -> list[str]:
+        """Name what the actor may do to the milestone now.
+
+        Rescheduling is offered although it may need the consent of others: it says so then.
+        """
         if self.status not in OPEN:
             return []
-        offered: list[str] = []
-        if permits(self.project.ensure_led_by, by):
-            if permits(self.ensure_plannable):
-                offered.append("change")
-            if permits(self.ensure_touches_nobody_else, by.places):
-                offered += ["reschedule", "cancel"]
-        if permits(self.ensure_accountable, by):
-            if permits(self.ensure_can_be_started):
-                offered.append("start")
-            if permits(self.ensure_can_be_completed):
-                offered.append("complete")
-        if permits(self.ensure_lead_or_accountable, by) and permits(
-            self.ensure_takes_contributions
-        ):
-            offered.append("request_contribution")
-        return offered
+        leading = (self.project.ensure_led_by, by)
+        answering = (self.ensure_accountable, by)
+        rules: dict[str, tuple[Rule, ...]] = {
+            "change": (leading, (self.ensure_plannable,)),
+            "reschedule": (leading, (self.ensure_plannable,)),
+            "cancel": (leading, (self.ensure_touches_nobody_else, by)),
+            "change_dependencies": ((self.ensure_can_change_dependencies, by),),
+            "start": (answering, (self.ensure_can_be_started,)),
+            "report_progress": (answering, (self.ensure_workable,)),
+            "complete": (answering, (self.ensure_can_be_completed, at)),
+            "request_contribution": (
+                (self.ensure_lead_or_accountable, by),
+                (self.ensure_takes_contributions,),
+            ),
+        }
+        return [
+            action for action, all_of in rules.items() if all(permits(*rule) for rule in all_of)
+        ]
 
     def allowed_actions_on(self, contribution: Contribution, by: Standing) -> list[str]:
         """Name what the actor may do to a contribution now."""
@@ -513,6 +689,15 @@ class Milestone(Base, kw_only=True):
     def state(self) -> MilestoneState:
         return MilestoneState.model_validate(self)
 
+    def _be_due(self, due_on: date, time_zone: str, at: datetime) -> None:
+        self.due_on = due_on
+        self.time_zone = time_zone
+        self.due_at = end_of_day(due_on, time_zone)
+        self.is_overdue = self.is_overdue and self.due_at <= at
+        if self.project.status in BEFORE_WORK:
+            self.baseline_on = due_on  # until work begins, nothing counts as a promise that moved
+        self._changed(at)
+
     def _end(self, status: MilestoneStatus, at: datetime) -> None:
         self.status = status
         self.is_overdue = False
@@ -521,6 +706,41 @@ class Milestone(Base, kw_only=True):
     def _changed(self, at: datetime) -> None:
         self.version += 1
         self.updated_at = at
+
+
+def stakeholders(step: Step, standing: Standing) -> set[str]:
+    """Members that promised something for a milestone and work in the project."""
+    return {
+        member for member in {step.accountable, *step.contributors} if standing.takes_part(member)
+    }
+
+
+def affected_by(milestone: Milestone, plan: Plan, standing: Standing) -> list[str]:
+    """Members besides the lead that a new deadline touches: here, and in all that waits for it."""
+    touched = [milestone.step, *plan.following(milestone.id)]
+    found = set[str]().union(*(stakeholders(step, standing) for step in touched))
+    return sorted(found - {milestone.project.lead})
+
+
+def ensure_nobody_is_touched(others: list[str]) -> None:
+    """Refuse what needs the consent of others.
+
+    Raises:
+        OthersAreAffected: there are others.
+    """
+    if others:
+        raise OthersAreAffected(
+            f"It touches {', '.join(others)}.", members={"affected_members": others}
+        )
+
+
+def _is_over(needed: Step, lag_days: int, at: datetime) -> bool:
+    """Whether what a milestone waits for is done, for as long as it has to be, or given up."""
+    if needed.status == "cancelled":
+        return True
+    if needed.completed_on is None:
+        return False
+    return local_day(at, needed.time_zone) >= needed.completed_on + timedelta(days=lag_days)
 
 
 def no_milestone(milestone_id: UUID) -> MilestoneNotFound:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from services.projects.model.base import Base
 from services.projects.model.known import KnownMember
 from services.projects.model.project import Project
-from services.projects.model.standing import MAY_WRITE, Place, Standing
+from services.projects.model.standing import MAY_WRITE, Place, Places, Standing
 from shared.contracts.projects import ParticipationRole, ParticipationState, ParticipationStatus
 from shared.identifiers import new_id
 from shared.refusals import Conflict, Forbidden, Invalid, NotFound, permits
@@ -122,13 +122,31 @@ class Participation(Base, kw_only=True):
             InvitedMemberNotActive: it is not active in the network.
         """
         project.ensure_led_by(by)
-        project.ensure_under_way()
-        if known is None:
-            raise MemberUnknown(f"No member is called {member!r}.")
-        if member == project.lead or member in by.places:
-            raise AlreadyInvited(f"Member {member} has a place in the project.")
-        if known.status != "active":
-            raise InvitedMemberNotActive(f"Member {member} is {known.status}.")
+        return cls.admit(
+            project, member=member, known=known, role=role, note=note, places=by.places, at=at
+        )
+
+    @classmethod
+    def admit(
+        cls,
+        project: Project,
+        *,
+        member: str,
+        known: KnownMember | None,
+        role: Literal["participant", "observer"],
+        note: str | None = None,
+        places: Places,
+        at: datetime,
+    ) -> "Participation":
+        """Ask a member to take part, as those who may ask it have said.
+
+        Raises:
+            ProjectEnded, ProjectNotUnderWay: the project is not open for invitations.
+            MemberUnknown: the network has no such member.
+            AlreadyInvited: it is invited already, or takes part.
+            InvitedMemberNotActive: it is not active in the network.
+        """
+        ensure_can_be_admitted(project, member, known, places)
         return cls(
             project_id=project.id,
             project=project,
@@ -139,6 +157,22 @@ class Participation(Base, kw_only=True):
             created_at=at,
             updated_at=at,
         )
+
+    @classmethod
+    def of_former_lead(cls, project: Project, *, member: str, at: datetime) -> "Participation":
+        """The place of a member that has led the project so far: it goes on as a participant."""
+        participation = cls(
+            project_id=project.id,
+            project=project,
+            member=member,
+            role="participant",
+            invited_at=at,
+            created_at=at,
+            updated_at=at,
+        )
+        participation.status = "accepted"
+        participation.answered_at = at
+        return participation
 
     @property
     def place(self) -> Place | None:
@@ -235,6 +269,11 @@ class Participation(Base, kw_only=True):
         self.note = note
         self._changed(at)
 
+    def change_role(self, role: ParticipationRole, *, at: datetime) -> None:
+        """Lead the project from now on, or no longer."""
+        self.role = role
+        self._changed(at)
+
     def allowed_actions(self, by: Standing) -> list[str]:
         """Name what the actor may do to the participation now."""
         if by.member != self.member or not permits(by.ensure_may_write, MAY_WRITE):
@@ -258,6 +297,26 @@ class Participation(Base, kw_only=True):
     def _changed(self, at: datetime) -> None:
         self.version += 1
         self.updated_at = at
+
+
+def ensure_can_be_admitted(
+    project: Project, member: str, known: KnownMember | None, places: Places
+) -> None:
+    """Refuse to ask a member to take part that cannot.
+
+    Raises:
+        ProjectEnded, ProjectNotUnderWay: the project is not open for invitations.
+        MemberUnknown: the network has no such member.
+        AlreadyInvited: it is invited already, or takes part.
+        InvitedMemberNotActive: it is not active in the network.
+    """
+    project.ensure_under_way()
+    if known is None:
+        raise MemberUnknown(f"No member is called {member!r}.")
+    if member == project.lead or member in places:
+        raise AlreadyInvited(f"Member {member} has a place in the project.")
+    if known.status != "active":
+        raise InvitedMemberNotActive(f"Member {member} is {known.status}.")
 
 
 def no_participation(participation_id: UUID) -> ParticipationNotFound:

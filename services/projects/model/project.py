@@ -178,6 +178,10 @@ class Project(Base, kw_only=True):
             return (self.lead,)
         return EVERYONE if self.visibility == "network" else (self.lead, *places)
 
+    def those_who_take_part(self, standing: Standing) -> set[str]:
+        """The members that work in the project: its lead and all who accepted to take part."""
+        return {self.lead, *(member for member in standing.places if standing.takes_part(member))}
+
     def is_seen_by(self, standing: Standing) -> bool:
         audience = self.audience(standing.places)
         return audience == EVERYONE or standing.member in audience
@@ -349,6 +353,16 @@ class Project(Base, kw_only=True):
             NothingAchieved: no milestone is completed.
         """
         self.ensure_led_by(by)
+        self.end_completed(progress, at=at)
+
+    def end_completed(self, progress: Progress, *, at: datetime) -> None:
+        """Be done, as those who may say so have said. Final.
+
+        Raises:
+            ProjectEnded, ProjectNotActive: there is no work going on.
+            MilestonesOpen: a milestone is neither completed nor cancelled.
+            NothingAchieved: no milestone is completed.
+        """
         self.ensure_can_be_completed(progress)
         self._become("completed", at)
 
@@ -360,8 +374,26 @@ class Project(Base, kw_only=True):
             ProjectEnded: it has ended before.
         """
         self.ensure_led_by(by)
+        self.end_cancelled(reason, at=at)
+
+    def end_cancelled(self, reason: str, *, at: datetime) -> None:
+        """End without result, as those who may say so have said. Final.
+
+        Raises:
+            ProjectEnded: it has ended before.
+        """
         self.ensure_open()
         self._become("cancelled", at, reason)
+
+    def hand_over(self, to: str, *, at: datetime) -> None:
+        """Be led by another member, as all who take part have agreed.
+
+        Raises:
+            ProjectEnded: it is over.
+        """
+        self.ensure_open()
+        self.lead = to
+        self._changed(at)
 
     def allowed_actions(self, by: Standing, progress: Progress) -> list[str]:
         """Name what the actor may do to the project now."""

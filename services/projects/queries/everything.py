@@ -8,6 +8,8 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
+from services.projects.model.decision import Decision
+from services.projects.model.handover import Handover
 from services.projects.model.known import KnownClient, KnownMember, KnownOfficial, KnownSession
 from services.projects.model.milestone import Milestone
 from services.projects.model.participation import Participation
@@ -63,6 +65,10 @@ async def all_states(session: AsyncSession) -> dict[str, list[State]]:
     milestones = await session.scalars(
         select(Milestone).order_by(Milestone.id).options(selectinload(Milestone.contributions))
     )
+    decisions = await session.scalars(
+        select(Decision).order_by(Decision.id).options(selectinload(Decision.electorate))
+    )
+    handovers = await session.scalars(select(Handover).order_by(Handover.id))
     members = await session.scalars(select(KnownMember).order_by(KnownMember.slug))
     officials = await session.scalars(select(KnownOfficial).order_by(KnownOfficial.id))
     clients = await session.scalars(select(KnownClient).order_by(KnownClient.id))
@@ -71,6 +77,8 @@ async def all_states(session: AsyncSession) -> dict[str, list[State]]:
         "project": [project.state() for project in projects],
         "participation": [participation.state() for participation in participations],
         "milestone": [milestone.state() for milestone in milestones],
+        "decision": [decision.state() for decision in decisions],
+        "handover": [handover.state() for handover in handovers],
         "known_member": [KnownMemberState.model_validate(member) for member in members],
         "known_official": [KnownOfficialState.model_validate(official) for official in officials],
         "known_client": [KnownClientState.model_validate(client) for client in clients],

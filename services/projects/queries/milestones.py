@@ -1,17 +1,18 @@
 """Every SELECT of milestones and their contributions."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Boolean, Text, Uuid, any_, bindparam, exists, or_, select
+from sqlalchemy import ARRAY, Boolean, Text, Uuid, any_, bindparam, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager, selectinload
 from sqlalchemy.orm.attributes import set_committed_value
 
 from services.projects.model.contribution import Contribution
-from services.projects.model.milestone import OPEN, Milestone, no_milestone
+from services.projects.model.milestone import Milestone, no_milestone
+from services.projects.model.plan import OPEN, Plan, Step, dependencies_in, local_day
 from services.projects.model.project import ENDED, Project
 from services.projects.model.standing import Standing
 from services.projects.queries.projects import ensure_project_seen
@@ -48,6 +49,98 @@ _CONTRIBUTIONS: Final = Question(
 )
 
 
+_STEP: Final = (
+    Milestone.id,
+    Milestone.due_on,
+    Milestone.time_zone,
+    Milestone.status,
+    Milestone.accountable,
+    Milestone.depends_on,
+    Milestone.forecast_on,
+    Milestone.completed_at,
+)
+_NEEDED: Final = Question(
+    select(*_STEP).where(Milestone.id == any_(bindparam("milestones", type_=ARRAY(Uuid()))))
+)
+_PLAN: Final = Question(
+    select(
+        *_STEP,
+        select(func.array_agg(Contribution.member))
+        .where(Contribution.milestone_id == Milestone.id)
+        .correlate(Milestone)
+        .scalar_subquery(),
+    )
+    .where(Milestone.project_id == PROJECT_ID)
+    .order_by(Milestone.created_at, Milestone.id)
+)
+
+
+def _step(row: Row) -> Step:
+    milestone_id, due_on, time_zone, status, accountable, depends_on, forecast_on, done_at = row[:8]
+    return Step(
+        milestone_id,
+        due_on=due_on,
+        time_zone=time_zone,
+        status=status,
+        accountable=accountable,
+        contributors=tuple(row[8] or ()) if len(row) > 8 else (),
+        depends_on=dependencies_in(depends_on),
+        forecast_on=forecast_on,
+        completed_on=None if done_at is None else local_day(done_at, time_zone),
+    )
+
+
+async def give_needed(
+    milestones: Sequence[Milestone], ask: Callable[[list[UUID]], Awaitable[Sequence[Row]]]
+) -> None:
+    """Let milestones know those that they depend on: one question, and none if they depend on none.
+
+    Args:
+        milestones: that were just loaded.
+        ask: asks `_NEEDED`.
+    """
+    needed = {one.milestone_id for milestone in milestones for one in milestone.dependencies}
+    if not needed:
+        return
+    steps = {step.id: step for step in map(_step, await ask(list(needed)))}
+    for milestone in milestones:
+        milestone.knows([steps[one.milestone_id] for one in milestone.dependencies])
+
+
+async def plan_of(session: AsyncSession, project_id: UUID) -> Plan:
+    """Load the plan of a project that is locked, with what this transaction has changed in it."""
+    await session.flush()
+    return Plan(map(_step, await _PLAN.asked_in(session, {"project_id": project_id})))
+
+
+async def plan_seen(reading: Reading, project_id: UUID, *, actor: Actor) -> Plan:
+    """Load the plan of a project that the actor may see.
+
+    Raises:
+        ClientRevoked, OfficialMayNotAct, SessionOver, MissingScope: the actor may not read.
+        ProjectNotFound: for the actor there is no such project.
+    """
+    await ensure_project_seen(reading, project_id, actor=actor)
+    return Plan(map(_step, await reading.rows(_PLAN, {"project_id": project_id})))
+
+
+async def milestones_of_locked_project(
+    session: AsyncSession, project: Project, ids: Collection[UUID]
+) -> list[Milestone]:
+    """Load milestones of a project that is locked, and lock them, in the order of their ids."""
+    found = await session.scalars(
+        select(Milestone)
+        .options(selectinload(Milestone.contributions))
+        .where(Milestone.project_id == project.id, Milestone.id.in_(ids))
+        .order_by(Milestone.id)
+        .with_for_update(key_share=True)
+    )
+    milestones = list(found)
+    for milestone in milestones:
+        set_committed_value(milestone, "project", project)
+    return milestones
+
+
 async def milestone_seen(reading: Reading, milestone_id: UUID, *, actor: Actor) -> MilestoneSeen:
     """Load a milestone of a project that the actor may see.
 
@@ -66,14 +159,15 @@ async def milestone_seen(reading: Reading, milestone_id: UUID, *, actor: Actor) 
 async def milestone_for_change(
     session: AsyncSession, milestone_id: UUID, *, actor: Actor
 ) -> MilestoneSeen:
-    """Load a milestone that the actor may see; it and its project stay locked.
+    """Load a milestone that the actor may see; its project and it stay locked, in this order.
 
     Raises:
         MilestoneNotFound: for the actor there is none.
     """
     milestone = await session.scalar(
         select(Milestone)
-        .join(Milestone.project)
+        .select_from(Project)
+        .join(Milestone, Milestone.project_id == Project.id)
         .options(contains_eager(Milestone.project), selectinload(Milestone.contributions))
         .where(Milestone.id == milestone_id)
         .with_for_update(key_share=True)
@@ -83,6 +177,7 @@ async def milestone_for_change(
     standing = await standing_in(session, milestone.project_id, actor=actor)
     if not milestone.project.is_seen_by(standing):
         raise no_milestone(milestone_id)
+    await give_needed([milestone], lambda ids: _NEEDED.asked_in(session, {"milestones": ids}))
     return milestone, standing
 
 
@@ -223,6 +318,9 @@ async def _with_what_belongs(
     contributions: dict[UUID, list[Contribution]] = {each: [] for each in milestones}
     for (contribution,) in await reading.rows(_CONTRIBUTIONS, {"milestones": list(milestones)}):
         contributions[contribution.milestone_id].append(contribution)
+    await give_needed(
+        list(milestones.values()), lambda ids: reading.rows(_NEEDED, {"milestones": ids})
+    )
     seen = []
     for milestone in milestones.values():
         project, standing = around[milestone.project_id]

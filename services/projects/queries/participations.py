@@ -15,6 +15,7 @@ from services.projects.model.standing import Standing
 from services.projects.queries.projects import ensure_project_seen
 from services.projects.queries.sorting import Sort, sorts_of
 from services.projects.queries.standings import (
+    HAS_A_PLACE_NOW,
     HOME,
     INSTANT,
     MEMBER,
@@ -60,14 +61,15 @@ async def participation_seen(
 async def participation_for_change(
     session: AsyncSession, participation_id: UUID, *, actor: Actor
 ) -> ParticipationSeen:
-    """Load a participation that the actor may see; it and its project stay locked.
+    """Load a participation that the actor may see; its project and it stay locked, in this order.
 
     Raises:
         ParticipationNotFound: for the actor there is none.
     """
     participation = await session.scalar(
         select(Participation)
-        .join(Participation.project)
+        .select_from(Project)
+        .join(Participation, Participation.project_id == Project.id)
         .options(contains_eager(Participation.project))
         .where(Participation.id == participation_id)
         .with_for_update(key_share=True)
@@ -78,6 +80,24 @@ async def participation_for_change(
     if not participation.project.is_seen_by(standing):
         raise no_participation(participation_id)
     return participation, standing
+
+
+async def open_participation_of(
+    session: AsyncSession, project: Project, member: str
+) -> Participation | None:
+    """Find the place that a member has in a locked project, and lock it; the lead may have none."""
+    participation = await session.scalar(
+        select(Participation)
+        .where(
+            Participation.project_id == project.id,
+            Participation.member == member,
+            HAS_A_PLACE_NOW,
+        )
+        .with_for_update(key_share=True)
+    )
+    if participation is not None:
+        set_committed_value(participation, "project", project)
+    return participation
 
 
 _LISTED: Final = Listing(

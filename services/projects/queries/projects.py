@@ -20,7 +20,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, array
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
-from services.projects.model.milestone import OPEN, Milestone
+from services.projects.model.milestone import Milestone
+from services.projects.model.plan import OPEN
 from services.projects.model.project import Progress, Project, no_project
 from services.projects.model.standing import Standing
 from services.projects.queries.sorting import Sort, sorts_of
@@ -65,6 +66,7 @@ def progress_of(project_id: BindParameter[UUID] | InstrumentedAttribute[UUID]) -
 _SEEN: Final = select(Project, HOME, PLACES, progress_of(Project.id)).where(VISIBLE)
 _ONE_SEEN: Final = Question(_SEEN.where(Project.id == PROJECT_ID))
 _IS_SEEN: Final = Question(select(exists().where(Project.id == PROJECT_ID, VISIBLE), HOME))
+_PROGRESS: Final = Question(select(progress_of(PROJECT_ID)))
 _AROUND: Final = Question(select(HOME, places_in(PROJECT_ID), progress_of(PROJECT_ID)))
 
 
@@ -103,6 +105,13 @@ async def project_for_change(
     if not project.is_seen_by(standing):
         raise no_project(project_id)
     return project, standing, Progress(*progress)
+
+
+async def progress_in(session: AsyncSession, project_id: UUID) -> Progress:
+    """Tell how far the milestones of a locked project are, with what was just changed."""
+    await session.flush()
+    [(progress,)] = await _PROGRESS.asked_in(session, {"project_id": project_id})
+    return Progress(*progress)
 
 
 async def ensure_project_seen(reading: Reading, project_id: UUID, *, actor: Actor) -> None:

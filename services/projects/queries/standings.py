@@ -3,6 +3,7 @@
 `VISIBLE` is the policy of `Project.audience` in SQL.
 """
 
+from collections.abc import Collection
 from typing import Any, Final
 from uuid import UUID
 
@@ -197,3 +198,11 @@ async def standing_in(session: AsyncSession, project_id: UUID, *, actor: Actor) 
 async def known_member(session: AsyncSession, member: str) -> KnownMember | None:
     """Find what the network says of a member, if it has such a member."""
     return await session.get(KnownMember, member)
+
+
+async def known_members(session: AsyncSession, members: Collection[str]) -> list[KnownMember]:
+    """Find what the network says of members; those that it does not know are left out."""
+    found = await session.scalars(
+        select(KnownMember).where(KnownMember.slug.in_(members)).order_by(KnownMember.slug)
+    )
+    return list(found)

@@ -29,6 +29,7 @@ async def complete_milestone(
         ProjectEnded, ProjectNotActive, MilestoneEnded: there is no work to do.
         MilestoneNotStarted: nobody has begun.
         ContributionsOpen: a contribution has not been accepted.
+        PredecessorsOpen: it waits for another milestone.
     """
     milestone, standing = await milestone_for_change(session, milestone_id, actor=actor)
     milestone.ensure_accountable(standing)

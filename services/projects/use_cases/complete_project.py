@@ -6,6 +6,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.projects.queries.projects import ProjectSeen, project_for_change
+from services.projects.use_cases.end_with_project import end_with_project
 from shared.actor import Actor
 from shared.contracts.projects import ProjectCompleted
 from shared.http.preconditions import ensure_version
@@ -45,4 +46,5 @@ async def complete_project(
             audience=project.audience(standing.places),
         ),
     )
+    await end_with_project(session, project, standing=standing, actor=actor, now=now)
     return project, standing, progress

@@ -21,6 +21,7 @@ async def deliver_contribution(
     now: datetime,
     expected: int | None,
     evidence: str,
+    links: tuple[str, ...] = (),
 ) -> MilestoneSeen:
     """Deliver what the actor's own member owes to a milestone.
 
@@ -37,7 +38,7 @@ async def deliver_contribution(
     milestone.ensure_contributing(contribution, standing)
     before = milestone.state()
     ensure_version(expected, before)
-    milestone.deliver(contribution, evidence, by=standing, at=now)
+    milestone.deliver(contribution, evidence, links, by=standing, at=now)
     announce(
         session,
         ContributionDelivered.about(

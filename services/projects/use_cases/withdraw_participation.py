@@ -9,6 +9,7 @@ from services.projects.queries.participations import (
     ParticipationSeen,
     participation_for_change,
 )
+from services.projects.use_cases.count_out import count_out
 from shared.actor import Actor
 from shared.contracts.event import EVERYONE
 from shared.contracts.projects import ParticipationWithdrawn
@@ -52,4 +53,5 @@ async def withdraw_participation(
             participation.state(), before=before, by=actor, at=now, audience=audience
         ),
     )
+    await count_out(session, project, participation.member, standing=standing, actor=actor, now=now)
     return participation, standing

@@ -25,10 +25,24 @@ class ContributionState(BaseModel):
     reason: str | None
     delivered_at: datetime | None
     decided_at: datetime | None
+    links: tuple[str, ...] = ()
+
+
+class DependencyState(BaseModel):
+    """What a milestone waits for: it cannot be done before `lag_days` after the other one."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", from_attributes=True)
+
+    milestone_id: UUID
+    lag_days: int = 0
 
 
 class MilestoneState(State):
-    """A result owed by a deadline: the end of the day `due_on` in `time_zone`."""
+    """A result owed by a deadline: the end of the day `due_on` in `time_zone`.
+
+    `baseline_on` is the day that was promised first, `forecast_on` the one that the accountable
+    member expects, `completed_on` the day on which it was done; all days are days in `time_zone`.
+    """
 
     id: UUID
     project_id: UUID
@@ -45,6 +59,11 @@ class MilestoneState(State):
     contributions: tuple[ContributionState, ...]
     created_at: datetime
     updated_at: datetime
+    baseline_on: date | None = None
+    forecast_on: date | None = None
+    completed_on: date | None = None
+    progress_percent: int = 0
+    depends_on: tuple[DependencyState, ...] = ()
 
 
 class MilestoneEvent(Event[MilestoneState]):
@@ -68,6 +87,18 @@ class MilestoneRescheduled(MilestoneEvent):
     """The deadline is another one now."""
 
     happened: ClassVar[str | None] = "rescheduled"
+
+
+class MilestoneDependenciesChanged(MilestoneEvent):
+    """It waits for other milestones now, or for fewer."""
+
+    happened: ClassVar[str | None] = "dependencies_changed"
+
+
+class MilestoneProgressReported(MilestoneEvent):
+    """The accountable member said how far it is and when it expects to be done."""
+
+    happened: ClassVar[str | None] = "progress_reported"
 
 
 class MilestoneStarted(MilestoneEvent):

@@ -54,3 +54,9 @@ class ParticipationWithdrawn(ParticipationEvent):
     """The member no longer takes part, from `withdrawn_on` on."""
 
     happened: ClassVar[str | None] = "withdrawn"
+
+
+class ParticipationRoleChanged(ParticipationEvent):
+    """The member leads the project now, or has handed it over."""
+
+    happened: ClassVar[str | None] = "role_changed"

@@ -79,3 +79,9 @@ class ProjectCancelled(ProjectEvent):
     """The project ends without its result. Final."""
 
     happened: ClassVar[str | None] = "cancelled"
+
+
+class ProjectLeadChanged(ProjectEvent):
+    """Another member leads the project now."""
+
+    happened: ClassVar[str | None] = "lead_changed"

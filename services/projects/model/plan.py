@@ -1,0 +1,300 @@
+"""The plan of a project: which milestones wait for which, and what follows from it.
+
+A milestone cannot be done before the ones that it depends on, and `lag_days` calendar days after
+each of them, counted where that one is due. Deadlines in different time zones are compared by the
+instants at which their days end. What is completed or cancelled holds nobody up any more.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import cached_property
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from services.projects.model.deadline import end_of_day
+from shared.contracts.projects import MilestoneStatus
+from shared.refusals import Conflict, Invalid
+
+OPEN: Final[frozenset[MilestoneStatus]] = frozenset({"planned", "in_progress"})
+DEPENDENCIES_MAX: Final = 50
+INSTANT: Final = timedelta(microseconds=1)
+
+
+class DependencyCycle(Conflict):
+    code = "dependency-cycle"
+    title = "Milestones would wait for each other in a circle"
+
+
+class DependencyUnknown(Invalid):
+    code = "dependency-unknown"
+    title = "The project has no such milestone to wait for"
+
+
+class DeadlineTooEarly(Conflict):
+    code = "deadline-too-early"
+    title = "The deadline would lie before what the milestone waits for"
+
+
+class Dependency(NamedTuple):
+    """What a milestone waits for, and how many days longer."""
+
+    milestone_id: UUID
+    lag_days: int
+
+
+def dependencies_in(stored: Sequence[Mapping[str, Any]]) -> list[Dependency]:
+    """Read dependencies as a milestone stores them."""
+    return [Dependency(UUID(one["milestone_id"]), one["lag_days"]) for one in stored]
+
+
+def local_day(moment: datetime, time_zone: str) -> date:
+    """The day that it is somewhere at a moment."""
+    return moment.astimezone(ZoneInfo(time_zone)).date()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A milestone, as far as a plan must know it."""
+
+    id: UUID
+    due_on: date
+    time_zone: str
+    status: MilestoneStatus
+    accountable: str
+    contributors: Collection[str] = ()
+    depends_on: Sequence[Dependency] = ()
+    forecast_on: date | None = None
+    completed_on: date | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self.status in OPEN
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """When a milestone can be done at the earliest, and must be at the latest.
+
+    Later than `latest_on` it would move the end of the whole project; `slack_days` lie between.
+    Both are days where the milestone is due.
+    """
+
+    earliest_on: date
+    latest_on: date
+    slack_days: int
+    is_critical: bool
+    is_late: bool
+
+
+class Plan:
+    """All milestones of one project.
+
+    Args:
+        steps: in any order. What depends on something that is not among them does not wait for it.
+    """
+
+    def __init__(self, steps: Iterable[Step]) -> None:
+        self.steps: Final = {step.id: step for step in steps}
+
+    @cached_property
+    def _followers(self) -> Mapping[UUID, list[tuple[Step, int]]]:
+        """By milestone those that wait for it, with their lag."""
+        found: dict[UUID, list[tuple[Step, int]]] = {each: [] for each in self.steps}
+        for step in self.steps.values():
+            for needed, lag_days in step.depends_on:
+                if needed in found:
+                    found[needed].append((step, lag_days))
+        return found
+
+    @cached_property
+    def _in_order(self) -> list[Step]:
+        """Each after all that it waits for."""
+        waiting = {
+            step.id: sum(needed.milestone_id in self.steps for needed in step.depends_on)
+            for step in self.steps.values()
+        }
+        ready = [step for step in self.steps.values() if not waiting[step.id]]
+        for step in ready:  # grows while it is walked
+            for follower, _ in self._followers[step.id]:
+                waiting[follower.id] -= 1
+                if not waiting[follower.id]:
+                    ready.append(follower)
+        return ready
+
+    def following(self, milestone_id: UUID) -> list[Step]:
+        """The open milestones that wait for this one, however far behind it, nearest first."""
+        reached = {milestone_id}
+        for step in self._in_order:
+            if step.id in reached:
+                reached.update(follower.id for follower, _ in self._followers[step.id])
+        return [
+            step
+            for step in self._in_order
+            if step.id in reached and step.id != milestone_id and step.is_open
+        ]
+
+    def ensure_can_depend(self, milestone_id: UUID, on: Sequence[Dependency]) -> None:
+        """Refuse dependencies that make no sense, or that its deadline does not allow.
+
+        Raises:
+            DependencyUnknown: the project has no such milestone.
+            DependencyCycle: one of them waits for this milestone, or is it.
+            DeadlineTooEarly: the milestone is due before it could be done.
+        """
+        unknown = [needed.milestone_id for needed in on if needed.milestone_id not in self.steps]
+        if unknown:
+            raise DependencyUnknown(f"The project has no milestone {unknown[0]}.")
+        behind = {milestone_id, *(step.id for step in self._behind(milestone_id))}
+        for needed in on:
+            if needed.milestone_id in behind:
+                raise DependencyCycle(
+                    f"{needed.milestone_id} waits for {milestone_id}.",
+                    members={"milestone_id": str(needed.milestone_id)},
+                )
+        step = self.steps[milestone_id]
+        self.ensure_late_enough(step, step.due_on, step.time_zone, depends_on=on)
+
+    def ensure_late_enough(
+        self,
+        step: Step,
+        due_on: date,
+        time_zone: str,
+        *,
+        depends_on: Sequence[Dependency] | None = None,
+    ) -> None:
+        """Refuse a deadline before what the milestone waits for.
+
+        Raises:
+            DeadlineTooEarly: something that it depends on is due too late for it.
+        """
+        needed = step.depends_on if depends_on is None else depends_on
+        earliest = self._earliest_due(needed, time_zone, {})
+        if earliest is not None and due_on < earliest:
+            raise DeadlineTooEarly(
+                f"It can be due on {earliest} at the earliest.",
+                members={"earliest_on": earliest.isoformat()},
+            )
+
+    def moved(self, milestone_id: UUID, due_on: date, time_zone: str) -> dict[UUID, date]:
+        """Find which deadlines must give way if this one moves, and to which days, nearest first.
+
+        Each keeps its time zone, and moves no further than it must.
+        """
+        due: dict[UUID, tuple[date, str]] = {milestone_id: (due_on, time_zone)}
+        moved: dict[UUID, date] = {}
+        for step in self.following(milestone_id):
+            earliest = self._earliest_due(step.depends_on, step.time_zone, due)
+            if earliest is not None and step.due_on < earliest:
+                moved[step.id] = earliest
+                due[step.id] = (earliest, step.time_zone)
+        return moved
+
+    def outlook(self) -> list[tuple[Step, Outlook]]:
+        """Say of each milestone that is not cancelled when it can be done and when it must be.
+
+        Each comes after all that it waits for.
+
+        The end of the project is the day on which its last milestone can be done. What lies on
+        the critical path has no slack: a day later there is a day later at the end.
+
+        Source: critical path method, for results without a duration of their own: what a milestone
+        waits for is its time, and else its forecast or deadline.
+        """
+        steps = [step for step in self._in_order if step.status != "cancelled"]
+        earliest: dict[UUID, date] = {}
+        for step in steps:
+            earliest[step.id] = self._earliest_done(step, earliest)
+        if not steps:
+            return []
+        end = max(end_of_day(earliest[step.id], step.time_zone) for step in steps)
+        latest: dict[UUID, date] = {}
+        for step in reversed(steps):
+            latest[step.id] = self._latest_done(step, latest, end)
+        return [
+            (
+                step,
+                Outlook(
+                    earliest[step.id],
+                    latest[step.id],
+                    slack_days=(latest[step.id] - earliest[step.id]).days,
+                    is_critical=step.is_open and latest[step.id] <= earliest[step.id],
+                    is_late=step.is_open and earliest[step.id] > step.due_on,
+                ),
+            )
+            for step in steps
+        ]
+
+    def _behind(self, milestone_id: UUID) -> list[Step]:
+        """Everything that waits for a milestone, open or not."""
+        reached, found = {milestone_id}, [self.steps[milestone_id]]
+        for step in found:  # grows while it is walked
+            for follower, _ in self._followers[step.id]:
+                if follower.id not in reached:
+                    reached.add(follower.id)
+                    found.append(follower)
+        return found[1:]
+
+    def _earliest_due(
+        self,
+        depends_on: Sequence[Dependency],
+        time_zone: str,
+        due: Mapping[UUID, tuple[date, str]],
+    ) -> date | None:
+        """The first day at whose end all that is still open can be due before; `due` goes first."""
+        days = [
+            _day_after(*due.get(step.id, (step.due_on, step.time_zone)), lag_days, time_zone)
+            for step, lag_days in self._needed(depends_on)
+            if step.is_open
+        ]
+        return max(days, default=None)
+
+    def _earliest_done(self, step: Step, earliest: Mapping[UUID, date]) -> date:
+        if step.completed_on is not None:
+            return step.completed_on
+        days = [
+            _day_after(earliest[needed.id], needed.time_zone, lag_days, step.time_zone)
+            for needed, lag_days in self._needed(step.depends_on)
+            if needed.id in earliest
+        ]
+        if step.forecast_on is not None:
+            days.append(step.forecast_on)
+        return max(days, default=step.due_on)
+
+    def _latest_done(self, step: Step, latest: Mapping[UUID, date], end: datetime) -> date:
+        if step.completed_on is not None:
+            return step.completed_on
+        days = [
+            _day_before(latest[follower.id], follower.time_zone, lag_days, step.time_zone)
+            for follower, lag_days in self._followers[step.id]
+            if follower.is_open
+        ]
+        return min(days, default=_last_day_by(end, step.time_zone))
+
+    def _needed(self, depends_on: Sequence[Dependency]) -> list[tuple[Step, int]]:
+        return [
+            (self.steps[needed.milestone_id], needed.lag_days)
+            for needed in depends_on
+            if needed.milestone_id in self.steps
+        ]
+
+
+def _day_after(day: date, time_zone: str, lag_days: int, where: str) -> date:
+    """The first day that ends, in `where`, no earlier than a day and its lag in `time_zone`."""
+    day += timedelta(days=lag_days)
+    if time_zone == where:
+        return day
+    return local_day(end_of_day(day, time_zone) - INSTANT, where)
+
+
+def _day_before(day: date, time_zone: str, lag_days: int, where: str) -> date:
+    """The last day in `where` that, with the lag, ends no later than a day in `time_zone`."""
+    if time_zone == where:
+        return day - timedelta(days=lag_days)
+    return _last_day_by(end_of_day(day, time_zone), where) - timedelta(days=lag_days)
+
+
+def _last_day_by(moment: datetime, where: str) -> date:
+    """The last day that has ended by a moment."""
+    return local_day(moment, where) - timedelta(days=1)
