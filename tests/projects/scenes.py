@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 from typing import Final, Literal
 
 from services.projects.model.contribution import Contribution
+from services.projects.model.decision import Decision, Question
 from services.projects.model.known import KnownMember
 from services.projects.model.milestone import Milestone
 from services.projects.model.participation import Participation
@@ -12,7 +13,7 @@ from services.projects.model.plan import Dependency, Plan
 from services.projects.model.project import Project
 from services.projects.model.standing import Place, Standing
 from shared.actor import Actor
-from shared.contracts.projects import Visibility
+from shared.contracts.projects import DecisionRule, Effect, PositionTaken, Visibility
 from shared.database import Sessions
 
 NOON: Final = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
@@ -53,6 +54,7 @@ class Scene:
     places: dict[str, Place] = field(default_factory=dict)
     participations: dict[str, Participation] = field(default_factory=dict)
     milestones: list[Milestone] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
     inactive: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -176,11 +178,40 @@ class Scene:
     def deliver(self, milestone: Milestone, contribution: Contribution) -> None:
         milestone.deliver(contribution, "data/1", by=self.as_(contribution.member), at=NOON)
 
+    def put(
+        self,
+        rule: DecisionRule = "unanimity",
+        *electorate: str,
+        proposer: str = "tokyo",
+        closes_on: date = date(2026, 6, 1),
+        effect: Effect | None = None,
+        working_days: int = 10,
+    ) -> Decision:
+        """Put a question; to all who take part, if nobody is named."""
+        asked = electorate or self.project.those_who_take_part(self.as_(proposer))
+        decision = Decision.open(
+            self.project,
+            Question(
+                {"en": "Go on?"}, {"en": "As planned."}, rule, closes_on, "Asia/Tokyo", effect
+            ),
+            electorate=asked,
+            working_days=dict.fromkeys(asked, working_days),
+            proposer=proposer,
+            at=NOON,
+        )
+        self.decisions.append(decision)
+        return decision
+
+    def say(self, decision: Decision, *members: str, position: PositionTaken = "approve") -> None:
+        for member in members:
+            decision.take_position(position, None, by=self.as_(member), at=NOON)
+
     async def store(self, sessions: Sessions) -> "Scene":
         async with sessions.begin() as session:
             session.add(self.project)
             session.add_all(self.participations.values())
             session.add_all(self.milestones)
+            session.add_all(self.decisions)
         return self
 
 

@@ -416,6 +416,7 @@ async def test_a_milestone_shows_what_each_caller_may_do(
 async def test_all_that_the_service_holds_can_be_read(sessions: Sessions) -> None:
     scene = working()
     scene.ask(scene.begin(), "seoul")
+    scene.put()
     await scene.store(sessions)
 
     async with sessions() as session:
@@ -425,6 +426,8 @@ async def test_all_that_the_service_holds_can_be_read(sessions: Sessions) -> Non
         "project": 1,
         "participation": 3,
         "milestone": 1,
+        "decision": 1,
+        "handover": 0,
         "known_member": 6,
         "known_official": 0,
         "known_client": 0,
