@@ -8,7 +8,7 @@ instants at which their days end. What is completed or cancelled holds nobody up
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -208,7 +208,7 @@ class Plan:
             earliest[step.id] = self._earliest_done(step, earliest)
         if not steps:
             return []
-        end = max(end_of_day(earliest[step.id], step.time_zone) for step in steps)
+        end = max(_end(earliest[step.id], step.time_zone) for step in steps)
         latest: dict[UUID, date] = {}
         for step in reversed(steps):
             latest[step.id] = self._latest_done(step, latest, end)
@@ -243,30 +243,31 @@ class Plan:
         due: Mapping[UUID, tuple[date, str]],
     ) -> date | None:
         """The first day at whose end all that is still open can be due before; `due` goes first."""
-        days = [
-            _day_after(*due.get(step.id, (step.due_on, step.time_zone)), lag_days, time_zone)
-            for step, lag_days in self._needed(depends_on)
-            if step.is_open
-        ]
-        return max(days, default=None)
+        ends = []
+        for step, lag_days in self._needed(depends_on):
+            if step.is_open:
+                day, where = due.get(step.id, (step.due_on, step.time_zone))
+                ends.append(_end(day + timedelta(days=lag_days), where))
+        return _first_day_by(max(ends), time_zone) if ends else None
 
     def _earliest_done(self, step: Step, earliest: Mapping[UUID, date]) -> date:
         if step.completed_on is not None:
             return step.completed_on
-        days = [
-            _day_after(earliest[needed.id], needed.time_zone, lag_days, step.time_zone)
+        ends = [
+            _end(earliest[needed.id] + timedelta(days=lag_days), needed.time_zone)
             for needed, lag_days in self._needed(step.depends_on)
             if needed.id in earliest
         ]
         if step.forecast_on is not None:
-            days.append(step.forecast_on)
-        return max(days, default=step.due_on)
+            ends.append(_end(step.forecast_on, step.time_zone))
+        return _first_day_by(max(ends), step.time_zone) if ends else step.due_on
 
     def _latest_done(self, step: Step, latest: Mapping[UUID, date], end: datetime) -> date:
         if step.completed_on is not None:
             return step.completed_on
         days = [
-            _day_before(latest[follower.id], follower.time_zone, lag_days, step.time_zone)
+            _last_day_by(_end(latest[follower.id], follower.time_zone), step.time_zone)
+            - timedelta(days=lag_days)
             for follower, lag_days in self._followers[step.id]
             if follower.is_open
         ]
@@ -280,19 +281,13 @@ class Plan:
         ]
 
 
-def _day_after(day: date, time_zone: str, lag_days: int, where: str) -> date:
-    """The first day that ends, in `where`, no earlier than a day and its lag in `time_zone`."""
-    day += timedelta(days=lag_days)
-    if time_zone == where:
-        return day
-    return local_day(end_of_day(day, time_zone) - INSTANT, where)
+_end: Final = lru_cache(maxsize=10_000)(end_of_day)
+"""Many milestones are due on the same days."""
 
 
-def _day_before(day: date, time_zone: str, lag_days: int, where: str) -> date:
-    """The last day in `where` that, with the lag, ends no later than a day in `time_zone`."""
-    if time_zone == where:
-        return day - timedelta(days=lag_days)
-    return _last_day_by(end_of_day(day, time_zone), where) - timedelta(days=lag_days)
+def _first_day_by(moment: datetime, where: str) -> date:
+    """The first day that ends no earlier than a moment."""
+    return local_day(moment - INSTANT, where)
 
 
 def _last_day_by(moment: datetime, where: str) -> date:
