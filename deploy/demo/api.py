@@ -112,6 +112,15 @@ class Api(ABC):
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, POLL_SECONDS_MAX)
 
+    async def put(self, path: str, body: Any, *, version: int | Literal["*"]) -> Any:
+        """Say how something is to be from now on.
+
+        Raises:
+            Refused: the platform said no.
+        """
+        headers = {"If-Match": version if version == "*" else f'"{version}"'}
+        return _body(await self.send("PUT", path, json=body, headers=headers))
+
     async def send(self, method: str, path: str, **request: Any) -> Response:
         """Send a request as this member; a part that is away for the moment is waited for."""
         headers = {**request.pop("headers", {}), "Authorization": f"Bearer {await self._bearer()}"}

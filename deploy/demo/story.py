@@ -10,8 +10,11 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 from shared.contracts.members import MemberKind, Role
 from shared.contracts.projects import (
     ContributionStatus,
+    DecisionRule,
+    DecisionStatus,
     MilestoneStatus,
     ParticipationRole,
+    PositionTaken,
     Visibility,
 )
 
@@ -130,6 +133,13 @@ class Contribution(_Record):
         return deeds
 
 
+class Wait(_Record):
+    """What a milestone of the same project waits for, and how many days longer."""
+
+    milestone: str
+    lag_days: int = 0
+
+
 class Milestone(_Record):
     """A result owed so many days after the demo was loaded; before it, if negative."""
 
@@ -141,6 +151,8 @@ class Milestone(_Record):
     accountable: str
     status: MilestoneStatus
     cancelled_because: str | None = None
+    progress_percent: int | None = None
+    waits_for: tuple[Wait, ...] = ()
     contributions: tuple[Contribution, ...]
 
 
@@ -151,6 +163,37 @@ class Plan(_Record):
     starts_in_days: int
     ends_in_days: int
     milestones: tuple[Milestone, ...]
+
+
+class Answered(_Record):
+    """What a city says to a question."""
+
+    member: str
+    position: PositionTaken
+    reason: str | None = None
+
+
+class Rescheduling(_Record):
+    """A milestone that is to be due so many days after the demo was loaded."""
+
+    milestone: str
+    due_in_days: int
+
+
+class Question(_Record):
+    """A question to members of a project, what they said, and what it became."""
+
+    project: str
+    slug: str
+    proposer: str
+    title: dict[str, str]
+    text: dict[str, str]
+    rule: DecisionRule
+    closes_in_days: int
+    time_zone: str
+    reschedules: Rescheduling | None = None
+    positions: tuple[Answered, ...]
+    outcome: DecisionStatus
 
 
 class Partnership(_Record):
@@ -185,6 +228,10 @@ class Story:
     def plans(self) -> dict[str, Plan]:
         """By project."""
         return _read("milestones.json", dict[str, Plan])
+
+    @cached_property
+    def questions(self) -> list[Question]:
+        return _read("decisions.json", list[Question])
 
     @cached_property
     def belonging(self) -> dict[str, Belonging]:

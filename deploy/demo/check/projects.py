@@ -16,6 +16,7 @@ CLOCK_SECONDS: Final = 15.0
 async def check_projects(world: World, report: Report) -> None:
     for project in world.story.network.joint_projects:
         await _check_project(world, report, project)
+    await _check_decisions(world, report)
     await _check_visibility(world, report)
 
 
@@ -88,6 +89,37 @@ def _found(milestone: dict[str, Any]) -> dict[str, Any]:
             (each["member"], each["status"], each["reason"]) for each in milestone["contributions"]
         ],
     }
+
+
+async def _check_decisions(world: World, report: Report) -> None:
+    seoul = world["seoul"]
+    found = {each["title"]["en"]: each for each in await seoul.all_of("/api/v1/decisions")}
+    report.equal(
+        f"{len(found)} questions are decided as far as the cities have answered",
+        {title: each["status"] for title, each in found.items()},
+        {each.title["en"]: each.outcome for each in world.story.questions},
+    )
+    carried = found["English as the language of the exercise"]["tally"]
+    report.equal(
+        "two thirds of twelve cities carried a question although one objected",
+        (carried["electorate"], carried["needed"], carried["approve"], carried["object"]),
+        (12, 8, 8, 1),
+    )
+    asked = {
+        each["member"] for each in found["The rescue exercise three weeks later"]["electorate"]
+    }
+    exercise, after = (
+        milestone
+        for milestone in world.story.plans["crisis-management"].milestones
+        if milestone.slug in {"rescue-exercise", "first-72-hours"}
+    )
+    promised = {after.accountable, *(each.member for each in exercise.contributions)}
+    promised |= {each.member for each in after.contributions}
+    report.equal(
+        "a later exercise asks exactly the cities that promised something for it or after it",
+        asked,
+        promised - {exercise.accountable},
+    )
 
 
 async def _check_visibility(world: World, report: Report) -> None:

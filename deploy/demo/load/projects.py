@@ -7,7 +7,7 @@ from deploy.demo.api import CityApi
 from deploy.demo.load.record import Record
 from deploy.demo.load.together import for_each
 from deploy.demo.progress import Display
-from deploy.demo.story import Answer, Contribution, Milestone, Project, Story, day
+from deploy.demo.story import Answer, Contribution, Milestone, Project, Question, Story, day
 
 NEWS_UNDER_WAY: Final = ("member-not-active", "member-unknown", "invited-member-not-active")
 """What services say that have not heard yet that a member belongs to the network."""
@@ -23,6 +23,7 @@ class Projects:
         self._story = story
         self._record = record
         self._display = display
+        self._milestones: dict[tuple[str, str], str] = {}
 
     async def run(self) -> None:
         """Propose the projects, let cities answer, and do what has been done by now."""
@@ -37,6 +38,8 @@ class Projects:
         ]
         await for_each(self._display, "activations", projects, self._activate)
         await for_each(self._display, "milestones", milestones, self._work_on)
+        await for_each(self._display, "plans", projects, self._connect)
+        await for_each(self._display, "decisions", self._story.questions, self._ask)
 
     async def _propose(self, project: Project) -> None:
         plan = self._story.plans[project.slug]
@@ -104,9 +107,14 @@ class Projects:
             },
             key=key,
         )
+        self._milestones[project.slug, milestone.slug] = planned["id"]
         path = f"/api/v1/milestones/{planned['id']}"
         if milestone.status in ("in_progress", "completed"):
             await accountable.post(f"{path}/start", key=f"{key}:start", version="*")
+        if milestone.progress_percent is not None:
+            await accountable.put(
+                f"{path}/progress", {"progress_percent": milestone.progress_percent}, version="*"
+            )
         for contribution in milestone.contributions:
             await self._contribute(path, key, accountable, contribution)
         if milestone.status == "completed":
@@ -135,6 +143,59 @@ class Projects:
             }
             await by.post(
                 f"{path}/{deed}", bodies.get(deed), key=f"{key}:{number}:{deed}", version="*"
+            )
+
+    async def _connect(self, project: Project) -> None:
+        """Let milestones wait for others, as those say that are accountable for them."""
+        for milestone in self._story.plans[project.slug].milestones:
+            if not milestone.waits_for:
+                continue
+            waits_for = [
+                {
+                    "milestone_id": self._milestones[project.slug, each.milestone],
+                    "lag_days": each.lag_days,
+                }
+                for each in milestone.waits_for
+            ]
+            await self._apis[milestone.accountable].put(
+                f"/api/v1/milestones/{self._milestones[project.slug, milestone.slug]}/dependencies",
+                {"depends_on": waits_for},
+                version="*",
+            )
+
+    async def _ask(self, question: Question) -> None:
+        """Put a question, let members answer, and close what is settled."""
+        key = f"demo:{question.project}:{question.slug}"
+        moved, effect = question.reschedules, None
+        if moved is not None:
+            effect = {
+                "kind": "reschedule_milestone",
+                "milestone_id": self._milestones[question.project, moved.milestone],
+                "due_on": day(self._record.loaded_on, moved.due_in_days),
+                "time_zone": question.time_zone,
+            }
+        asked = await self._apis[question.proposer].post(
+            f"/api/v1/projects/{self._record.facts['projects'][question.project]}/decisions",
+            {
+                "title": question.title,
+                "text": question.text,
+                "rule": question.rule,
+                "closes_on": day(self._record.loaded_on, question.closes_in_days),
+                "time_zone": question.time_zone,
+                "effect": effect,
+            },
+            key=key,
+        )
+        path = f"/api/v1/decisions/{asked['id']}"
+        for said in question.positions:
+            await self._apis[said.member].post(
+                f"{path}/positions",
+                {"position": said.position, "reason": said.reason},
+                key=f"{key}:{said.member}",
+            )
+        if question.outcome == "adopted":
+            await self._apis[question.proposer].post(
+                f"{path}/closing", key=f"{key}:closing", version="*"
             )
 
     def _lead_of(self, project: str) -> CityApi:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
+from sqlalchemy import Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.notifications.model.base import Base, Versioned
@@ -29,10 +29,6 @@ class InboxItem(Versioned, Base, kw_only=True):
     __tablename__ = "inbox_item"
     __table_args__ = (
         UniqueConstraint("official_id", "subject_kind", "subject_id"),
-        CheckConstraint(
-            "subject_kind IN ('project', 'participation', 'milestone', 'webhook_endpoint')",
-            name="subject_kind",
-        ),
         Index("ix_inbox_item_official_id_created_at", "official_id", "created_at", "id"),
         Index("ix_inbox_item_official_id_updated_at", "official_id", "updated_at", "id"),
         Index("ix_inbox_item_unread", "official_id", postgresql_where=text("NOT is_read")),
