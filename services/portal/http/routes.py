@@ -15,6 +15,7 @@ from services.portal.gateways.authorization_server import PlatformAway
 from services.portal.gateways.platform_api import ApiRefused
 from services.portal.http.cookies import SESSION
 from services.portal.http.pages import here, message_page
+from services.portal.http.way_in import SEE_OTHER
 from services.portal.settings import PortalSettings
 from shared.database import is_outage
 from shared.http.browser import comes_from, drop_cookie
@@ -24,7 +25,6 @@ log = structlog.get_logger(__name__)
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 FROM_SERVERS = frozenset({"/session/backchannel-logout"})
 """What other servers send to us, and proves itself by a signature."""
-SEE_OTHER = 303
 RETRY_AFTER_SECONDS = "5"
 
 
