@@ -23,7 +23,7 @@ from services.members.use_cases.fields import ClientFields
 from services.members.use_cases.register_client import register_client
 from services.members.use_cases.replace_client_secret import replace_client_secret
 from services.members.use_cases.revoke_client import revoke_client
-from shared.actor import Actor
+from shared.actor import ANY_LOGIN, Actor
 from shared.clock import utc_now
 from shared.messaging.tables import OutboxMessage, RememberedAnswer
 from tests.members.network import SECRETARIAT, Network, city, code_of
@@ -343,6 +343,7 @@ async def test_a_client_that_is_being_revoked_makes_no_other_client(network: Net
                 "seoul",
                 ClientFields(name="Another", scopes=("members:write",)),
                 speaker=speaker,
+                login=ANY_LOGIN,
                 now=utc_now(),
             )
 
@@ -353,8 +354,8 @@ async def test_a_client_that_is_being_revoked_makes_no_other_client(network: Net
 @pytest.mark.parametrize(
     "verb",
     [
-        partial(change_client, fields={"name": "Another"}),
-        partial(replace_client_secret, overlap=timedelta()),
+        partial(change_client, fields={"name": "Another"}, login=ANY_LOGIN),
+        partial(replace_client_secret, overlap=timedelta(), login=ANY_LOGIN),
         end_former_secret,
         revoke_client,
     ],
