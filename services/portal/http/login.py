@@ -8,7 +8,12 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
 from services.portal.gateways.authorization_server import AuthorizationServer, PlatformAway
-from services.portal.http.cookies import ATTEMPT_LIMIT, SESSION
+from services.portal.http.cookies import (
+    ATTEMPT_LIMIT,
+    LOGGED_IN_AGAIN,
+    LOGGED_IN_AGAIN_SECONDS,
+    SESSION,
+)
 from services.portal.http.forms import is_own_form, is_slug
 from services.portal.http.pages import message_page
 from services.portal.http.present import needed, who_is_present
@@ -166,6 +171,8 @@ async def _answered(
         return _not_believed(request, str(error))
     response = RedirectResponse(attempt.return_path, SEE_OTHER)
     set_cookie(response, SESSION, cookie)
+    if attempt.is_again:
+        set_cookie(response, LOGGED_IN_AGAIN, "1", seconds=LOGGED_IN_AGAIN_SECONDS)
     return response
 
 
@@ -177,6 +184,8 @@ async def _person(server: AuthorizationServer, tokens: Tokens, attempt: LoginAtt
             issuer=server.issuer,
             client_id=server.client_id,
             nonce=attempt.nonce,
+            max_age=attempt.max_age,
+            acr_values=attempt.acr_values,
             now=utc_now(),
         )
 

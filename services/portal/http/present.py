@@ -97,6 +97,7 @@ async def asked(
     Raises:
         LoggedOut: the platform has ended the session.
         PlatformAway: it does not answer as it should.
+        LoginNeeded: it wants a new login; `Page` sends the browser there.
         ApiRefused: it says no.
     """
     try:

@@ -19,12 +19,21 @@ CALLBACK_PATH: Final = "/session/callback"
 SEE_OTHER: Final = 303
 
 
-async def to_login(request: Request, return_path: str, **wishes: str | None) -> Response:
+async def to_login(
+    request: Request,
+    return_path: str,
+    *,
+    max_age: str | None = None,
+    acr_values: str | None = None,
+    **wishes: str | None,
+) -> Response:
     """Send the browser to log in, and remember where to go on.
 
     Args:
         request: of the browser.
         return_path: of a page of ours.
+        max_age: how old the login may be, in seconds.
+        acr_values: kinds of login of which it must be one.
         wishes: further parameters of the authorization request.
 
     Raises:
@@ -33,12 +42,14 @@ async def to_login(request: Request, return_path: str, **wishes: str | None) -> 
     settings: PortalSettings = request.app.state.settings
     server: AuthorizationServer = request.app.state.authorization_server
     lasts = timedelta(seconds=settings.portal_login_seconds)
-    attempt = LoginAttempt(return_path, utc_now() + lasts)
+    attempt = LoginAttempt(return_path, utc_now() + lasts, max_age=max_age, acr_values=acr_values)
     chosen = request.query_params.get(LOCALES) or cookie_of(request, LANGUAGE)
     url = await server.authorization_url(
         attempt,
         redirect_uri=settings.own_url + CALLBACK_PATH,
         ui_locales=chosen if chosen in LANGUAGES else None,
+        max_age=max_age,
+        acr_values=acr_values,
         **wishes,
     )
     response = RedirectResponse(url, SEE_OTHER)
