@@ -26,6 +26,7 @@ async def activate_identity_provider(
 
     Raises:
         MemberNotFound: there is no such member.
+        SpeakerUnknown: the speaker may not act any more.
         ProviderNotFound: the member has no such provider, or the speaker is another.
         MissingScope: the token does not cover it.
         MemberNotActive: the member is suspended or has withdrawn.

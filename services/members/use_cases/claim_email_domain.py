@@ -14,7 +14,7 @@ from services.members.model.email_domain import (
 )
 from services.members.model.speaker import Speaker
 from services.members.queries.email_domains import domains_of
-from services.members.queries.members import member_for_change
+from services.members.queries.members import member_for_change, speaker_of
 from services.members.use_cases.record import record
 from shared.actor import LoginDemand
 
@@ -32,6 +32,7 @@ async def claim_email_domain(
 
     Raises:
         MemberNotFound: there is no such member.
+        SpeakerUnknown: the speaker may not act any more.
         EmailDomainNotFound: the speaker is another member, and sees none.
         MissingScope: the token does not cover it.
         MemberNotActive: the member is suspended or has withdrawn.
@@ -40,6 +41,8 @@ async def claim_email_domain(
         TooManyEmailDomains: the member claims as many as it can.
     """
     member = await member_for_change(session, slug)
+    # Once more: while this waited for its turn, the speaker may have lost the right to do it.
+    speaker = await speaker_of(session, speaker.actor)
     ensure_sees_domains_of(slug, speaker)
     member.ensure_governed_by(speaker)
     speaker.actor.ensure_logged_in(login, at=now)

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.members.model.identity_provider import IdentityProvider, ensure_sees_providers_of
 from services.members.model.speaker import Speaker
 from services.members.queries.identity_providers import provider_of
-from services.members.queries.members import member_for_change
+from services.members.queries.members import member_for_change, speaker_of
 from shared.actor import LoginDemand
 from shared.http.preconditions import ensure_version
 
@@ -27,6 +27,7 @@ async def governed_provider(
 
     Raises:
         MemberNotFound: there is no such member.
+        SpeakerUnknown: the speaker may not act any more.
         ProviderNotFound: the member has no such provider, or the speaker is another.
         MissingScope: the token does not cover it.
         MemberNotActive: the member is suspended or has withdrawn.
@@ -34,6 +35,8 @@ async def governed_provider(
         InsufficientUserAuthentication: the login behind the token does not meet `login`.
     """
     member = await member_for_change(session, slug)
+    # Once more: while this waited for its turn, the speaker may have lost the right to do it.
+    speaker = await speaker_of(session, speaker.actor)
     ensure_sees_providers_of(slug, speaker)
     provider = await provider_of(session, slug, provider_id, for_change=True)
     member.ensure_governed_by(speaker)

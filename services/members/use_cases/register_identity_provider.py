@@ -13,7 +13,7 @@ from services.members.model.identity_provider import (
     ensure_sees_providers_of,
 )
 from services.members.model.speaker import Speaker
-from services.members.queries.members import member_for_change
+from services.members.queries.members import member_for_change, speaker_of
 from services.members.use_cases.provider_fields import ProviderFields
 from services.members.use_cases.record import record
 from shared.actor import LoginDemand
@@ -37,6 +37,7 @@ async def register_identity_provider(
 
     Raises:
         MemberNotFound: there is no such member.
+        SpeakerUnknown: the speaker may not act any more.
         ProviderNotFound: the speaker is another member, and sees none.
         MissingScope: the token does not cover it.
         MemberNotActive: the member is suspended or has withdrawn.
@@ -47,6 +48,8 @@ async def register_identity_provider(
         ProviderExists: the member has this client at this issuer.
     """
     member = await member_for_change(session, slug)
+    # Once more: while this waited for its turn, the speaker may have lost the right to do it.
+    speaker = await speaker_of(session, speaker.actor)
     ensure_sees_providers_of(slug, speaker)
     member.ensure_governed_by(speaker)
     speaker.actor.ensure_logged_in(login, at=now)
