@@ -2,16 +2,54 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import ClassVar
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Final
 from uuid import UUID
 
-from shared.refusals import Forbidden
+from shared.refusals import Forbidden, Unauthenticated
+
+LEEWAY: Final = timedelta(seconds=60)
+"""May lie between the moment in which a login was just young enough, at the authorization server,
+and the request that needs it: for the code, the token, and clocks that differ."""
 
 
 class MissingScope(Forbidden):
     code = "missing-scope"
     title = "The access token does not cover this"
+
+
+@dataclass(frozen=True, slots=True)
+class LoginDemand:
+    """What must be true of a person's login, for what nobody may do behind their back."""
+
+    max_age: timedelta | None = None
+    acr_values: tuple[str, ...] = ()
+    """Ways to prove who one is, of which any will do; none stands for all."""
+
+
+ANY_LOGIN: Final = LoginDemand()
+
+
+class InsufficientUserAuthentication(Unauthenticated):
+    """The token is good, but the login behind it is not what is needed.
+
+    Source: RFC 9470, section 3.
+    """
+
+    code = "insufficient-user-authentication"
+    title = "A new login is needed"
+
+    def __init__(self, demand: LoginDemand) -> None:
+        """Ask for a login that meets `demand`."""
+        needs, members = [], dict[str, Any]()
+        if demand.max_age is not None:
+            members["max_age"] = int(demand.max_age.total_seconds())
+            needs.append(f"at most {members['max_age']} seconds old")
+        if demand.acr_values:
+            members["acr_values"] = " ".join(demand.acr_values)
+            needs.append(f"of the kind {' or '.join(demand.acr_values)}")
+        detail = f"This needs a login that is {' and '.join(needs)}."
+        super().__init__(detail, members=members)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +91,23 @@ class Actor:
         """
         if scope not in self.scopes:
             raise MissingScope(f"This needs the scope {scope!r}.", members={"scope": scope})
+
+    def ensure_logged_in(self, demand: LoginDemand, *, at: datetime) -> None:
+        """Refuse a person whose login does not meet `demand`.
+
+        A machine proves who it is for each token, and nobody can take its seat: it passes.
+
+        Raises:
+            InsufficientUserAuthentication: it is too old, or of another kind.
+        """
+        if self.official_id is None:
+            return
+        is_old = demand.max_age is not None and (
+            self.authenticated_at is None or at - self.authenticated_at > demand.max_age + LEEWAY
+        )
+        is_weak = bool(demand.acr_values) and self.acr not in demand.acr_values
+        if is_old or is_weak:
+            raise InsufficientUserAuthentication(demand)
 
 
 Actor.CLOCK = Actor(member="")

@@ -83,16 +83,23 @@ def token(member: str, scopes: str = SCOPES, *, client_id: str | None = None, **
 
 
 def person_token(
-    member: str, official_id: UUID, scopes: str = SCOPES, *, session_id: UUID | None = None
+    member: str,
+    official_id: UUID,
+    scopes: str = SCOPES,
+    *,
+    session_id: UUID | None = None,
+    seconds_ago: int = 0,
+    **claims: Any,
 ) -> str:
-    """An access token of an official, who uses an application of the host."""
+    """An access token of an official, who logged in to an application of the host."""
     return token(
         member,
         scopes,
         client_id="tokyo-portal",
         sub=str(official_id),
         sid=str(session_id or uuid4()),
-        auth_time=int(time.time()),
+        auth_time=int(time.time()) - seconds_ago,
+        **claims,
     )
 
 

@@ -54,6 +54,15 @@ class Page:
         return _Forms(self.text).forms
 
     @property
+    def asking(self) -> list[int]:
+        """Which of the forms want to know who is there."""
+        return [
+            number
+            for number, form in enumerate(self.forms)
+            if set(NAME_FIELDS) & form.fields.keys()
+        ]
+
+    @property
     def words(self) -> list[str]:
         """What somebody reads."""
         return _Text(self.text).words
@@ -151,13 +160,24 @@ class Browser:
         Raises:
             Stuck: the provider does not know the person, or it leads round and round.
         """
-        page = await self.open(url, until=until)
+        return await self.be(await self.open(url, until=until), person=person, until=until)
+
+    async def be(self, page: Page, *, person: str, until: str | None = None) -> Page:
+        """Be that person at whatever provider a page belongs to, if it asks.
+
+        Args:
+            page: where the browser is.
+            person: the name to log in with.
+            until: do not enter what begins with this.
+
+        Returns:
+            The first page on which nobody asks who is there.
+
+        Raises:
+            Stuck: the provider does not know the person, or it leads round and round.
+        """
         for _ in range(LOGINS_MAX):
-            asking = [
-                number
-                for number, form in enumerate(page.forms)
-                if set(NAME_FIELDS) & form.fields.keys()
-            ]
+            asking = page.asking
             if not asking:
                 return page
             fill = dict.fromkeys(NAME_FIELDS, person)

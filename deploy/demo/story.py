@@ -22,6 +22,7 @@ T = TypeVar("T")
 
 PLACE: Final = Path(__file__).parent
 
+LIAISON: Final = ("Liaison", "連絡担当")
 ROLE_NAMES: Final[dict[Role, tuple[str, str]]] = {
     "administrator": ("Administrator", "管理担当"),
     "coordinator": ("Coordinator", "調整担当"),
@@ -279,14 +280,20 @@ class Story:
 
     def official(self, member: str, role: Role) -> dict[str, Any]:
         """An official of a member, named by function."""
-        english, japanese = ROLE_NAMES[role]
-        name = self.name_of(member)
         return {
-            "function": {"en": f"{english}, {name['en']}", "ja": f"{japanese}（{name['ja']}）"},
+            "function": self._function(member, ROLE_NAMES[role]),
             "email": f"{role}@{member}.example",
             "language": self.language_of(member),
             "roles": [role],
         }
+
+    def liaison(self, member: str, role: Role) -> dict[str, Any]:
+        """Somebody who acts for this member and for another one; has one address in all."""
+        return {"function": self._function(member, LIAISON), "roles": [role]}
+
+    def _function(self, member: str, called: tuple[str, str]) -> dict[str, str]:
+        name = self.name_of(member)
+        return {"en": f"{called[0]}, {name['en']}", "ja": f"{called[1]}（{name['ja']}）"}
 
 
 def day(loaded_on: date, offset: int) -> str:

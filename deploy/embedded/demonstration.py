@@ -97,6 +97,10 @@ def _logins(demo: dict[str, Any]) -> Iterator[str]:
     for member, login in demo.get("logins", {}).items():
         yield f"  {f'officials of {member}':<29}  {demo['url']}/session/login?member={member}"
         yield f"  {'':<29}  as {', '.join(login['people'])}"
+    for person, (member, *others) in demo.get("liaisons", {}).items():
+        who = f"for {' and '.join((member, *others))}"
+        yield f"  {who:<29}  {demo['url']}/session/login?member={member}"
+        yield f"  {'':<29}  as {person}, who can switch to {' and '.join(others)}"
 
 
 async def _operate(

@@ -33,8 +33,10 @@ WORKER_PARTS = {
     "notifications": ("relay", "consumers", "timers", "sender"),
 }
 
-# Cities of the demo that have an identity provider (deploy/demo/providers).
-DEMO_LOGINS = ("bangkok", "seoul", "singapore", "tokyo")
+# Cities of the demo that have an identity provider, and one that shares another's
+# (deploy/demo/providers).
+DEMO_ISSUERS = ("bangkok", "seoul", "singapore", "tokyo")
+DEMO_LOGINS = (*DEMO_ISSUERS, "hanoi")
 
 NATS_USERS = (*SERVICES, "operator", "partner")
 
@@ -266,7 +268,7 @@ class Ports:
     @property
     def demo_mocks(self) -> tuple[int, ...]:
         """Of the identity providers that have a port each."""
-        return tuple(self.base + 6 + index for index in range(len(DEMO_LOGINS)))
+        return tuple(self.base + 6 + index for index in range(len(DEMO_ISSUERS)))
 
     @property
     def demo_dns(self) -> int:

@@ -30,6 +30,15 @@ class MembersSettings(Settings):
     sign_in_rest_seconds: Seconds = Field(
         default=3_600, description="A person's session ends when nothing was asked for so long."
     )
+    recent_login_seconds: Annotated[int, Field(ge=60, le=86_400)] = Field(
+        default=900, description="How old the login of a person may be who changes who gets in."
+    )
+    recent_login_acr_values: Annotated[
+        tuple[Annotated[str, Field(pattern=r"^[\x21\x23-\x5b\x5d-\x7e]{1,200}$")], ...],
+        NoDecode,
+        BeforeValidator(_split),
+        Field(description="Ways of which that login must be one, by commas; any if there is none."),
+    ] = ()
     identity_allow_private: bool = Field(
         default=False,
         description="Ask identity providers, and tell applications of logouts, at private addresses"

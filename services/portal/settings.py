@@ -70,6 +70,11 @@ class PortalSettings(Settings):
         return address.rstrip("/")
 
 
+def seals_of(settings: PortalSettings) -> Seals:
+    """Make what tokens and logins that have begun are sealed with."""
+    return Seals.read(settings.master_keys.get_secret_value())
+
+
 def key_of(text: SecretStr) -> ECKey:
     """Read the private key that the portal proves itself with.
 

@@ -26,6 +26,7 @@ from shared.http.identity import AccessTokens, FetchKeys, JsonWebKeys
 from shared.http.kept_keys import KeptKeys
 from shared.http.problems import (
     MEDIA_TYPE,
+    STRANGER,
     Problem,
     add_problem_handlers,
     fault_answer,
@@ -148,7 +149,7 @@ def include(app: FastAPI, router: APIRouter) -> None:
         common = APIRouter(
             generate_unique_id_function=lambda route: route.name,
             responses={
-                401: {"description": "The access token is missing or not valid", "model": Problem},
+                401: {"description": STRANGER, "model": Problem},
                 422: {
                     "description": "The request is invalid",
                     "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},

@@ -22,6 +22,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm.exc import StaleDataError
 from starlette.exceptions import HTTPException
 
+from shared.actor import InsufficientUserAuthentication
 from shared.database import cause_of, is_outage
 from shared.refusals import (
     Conflict,
@@ -55,6 +56,8 @@ STATUS: Final[dict[type[Refusal], int]] = {
     Unavailable: 503,
 }
 
+STRANGER: Final = "The access token is missing or not valid"
+
 RETRY_AFTER_SECONDS: Final = 2
 
 MEANWHILE: Final = (UniqueViolationError, ForeignKeyViolationError, ExclusionViolationError)
@@ -85,6 +88,8 @@ class Problem(BaseModel):
 def refusals(*kinds: type[Refusal]) -> dict[int | str, dict[str, Any]]:
     """`responses=` of a route, so that OpenAPI lists each refusal by name."""
     titles: dict[int | str, list[str]] = defaultdict(list)
+    if any(status_of(kind) == 401 for kind in kinds):
+        titles[401].append(STRANGER)  # which can happen at every route
     for kind in kinds:
         titles[status_of(kind)].append(f"{kind.title} (`{kind.code}`)")
     return {
@@ -115,12 +120,25 @@ def refusal_answer(request: Request, refusal: Refusal) -> Response:
     )
     headers = {}
     if status == 401:
-        headers["WWW-Authenticate"] = 'Bearer realm="renkei"'
-        if request.headers.get("authorization"):
-            headers["WWW-Authenticate"] += ', error="invalid_token"'
+        headers["WWW-Authenticate"] = challenge(request, refusal)
     if status == 503 or "retry_after" in refusal.members:
         headers["Retry-After"] = str(refusal.members.get("retry_after", RETRY_AFTER_SECONDS))
     return answer(problem, headers)
+
+
+def challenge(request: Request, refusal: Refusal) -> str:
+    """Say what must be brought to be let in.
+
+    Source: RFC 6750, section 3; RFC 9470, section 3.
+    """
+    said: dict[str, Any] = {"realm": "renkei"}
+    if isinstance(refusal, InsufficientUserAuthentication):
+        said["error"] = "insufficient_user_authentication"
+        said["error_description"] = refusal.detail
+        said |= refusal.members
+    elif request.headers.get("authorization"):
+        said["error"] = "invalid_token"
+    return "Bearer " + ", ".join(f'{name}="{value}"' for name, value in said.items())
 
 
 def answer(problem: Problem, headers: dict[str, str] | None = None) -> Response:

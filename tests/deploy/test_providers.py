@@ -51,7 +51,8 @@ async def test_a_person_of_each_kind_of_provider_logs_in_and_is_named(
     named = {}
     async with httpx2.AsyncClient(trust_env=False) as http:
         for member, provider in providers.items():
-            named[member] = await log_in(http, provider, "coordinator")
+            if provider.is_own:
+                named[member] = await log_in(http, provider, "coordinator")
 
     assert named == {
         member: (
@@ -61,8 +62,20 @@ async def test_a_person_of_each_kind_of_provider_logs_in_and_is_named(
             True,
         )
         for member, provider in providers.items()
+        if provider.is_own
     }
-    assert {member: provider.kind for member, provider in providers.items()} == KINDS
+    assert {member: providers[member].kind for member in named} == KINDS
+
+
+async def test_a_liaison_is_the_same_person_for_both_cities(providers: dict[str, Provider]) -> None:
+    async with httpx2.AsyncClient(trust_env=False) as http:
+        said = [
+            await log_in(http, providers[member], "liaison") for member in ("singapore", "hanoi")
+        ]
+
+    assert said[0] == said[1]
+    assert said[0][1:] == ("singapore-liaison", "liaison@singapore.example", True)
+    assert providers["hanoi"].client_id != providers["singapore"].client_id
 
 
 async def test_a_name_that_a_city_enters_is_found_in_the_dns(
@@ -126,6 +139,7 @@ def test_without_node_every_city_has_the_other_kind_for_good(
     assert [each.name for each in again] == ["demo-providers-mock"]
     issuers = {each.member: each.issuer for each in read_providers(tmp_path / "providers.json")}
     assert issuers["seoul"] == "http://localhost:10007"
+    assert issuers["hanoi"] == issuers["singapore"] == "http://localhost:10008"
 
 
 async def log_in(

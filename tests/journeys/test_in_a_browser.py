@@ -26,6 +26,11 @@ class Words:
     as_coordinator: str
     as_contributor: str
     another_city: str
+    singapore: str
+    hanoi: str
+    liaison: str
+    as_observer: str
+    to_hanoi: str
     log_out: str
     logged_out: str
 
@@ -39,6 +44,11 @@ ENGLISH: Final = Words(
     as_coordinator="Coordinator",
     as_contributor="Contributor",
     another_city="Log in for another city",
+    singapore="Singapore",
+    hanoi="Hanoi",
+    liaison="Liaison",
+    as_observer="Observer",
+    to_hanoi="Switch to Hanoi",
     log_out="Log out",
     logged_out="You are logged out",
 )
@@ -51,6 +61,11 @@ JAPANESE: Final = Words(
     as_coordinator="調整担当",
     as_contributor="実務担当",
     another_city="別の都市でログインする",
+    singapore="シンガポール",
+    hanoi="ハノイ",
+    liaison="連絡担当",
+    as_observer="閲覧者",
+    to_hanoi="ハノイに切り替える",
     log_out="ログアウト",
     logged_out="ログアウトしました",
 )
@@ -99,6 +114,45 @@ async def test_somebody_acts_for_two_cities_and_is_really_out_afterwards(
     assert [each for view in ours for each in view.complaints if each.startswith(url)] == []
     cookies_are_safe(seoul, bangkok)
     assert out.cookie(SESSION) is None
+
+
+@pytest.mark.parametrize("words", [ENGLISH, JAPANESE], ids=lambda words: words.language)
+async def test_a_liaison_switches_city_with_one_login_and_is_out_of_both(
+    demo: Demo, tmp_path: Path, words: Words
+) -> None:
+    url = demo.platform.url
+    async with chromium(language=words.language) as browser:
+        await browser.open(url)
+        await browser.press(words.log_in)
+        asked = await browser.press(words.singapore)
+        singapore = await browser.enter("login", "singapore-liaison")
+        await browser.picture(tmp_path / f"6-singapore-{words.language}.png")
+        hanoi = await browser.press(words.to_hanoi)
+        await browser.picture(tmp_path / f"7-hanoi-{words.language}.png")
+        out = await browser.press(words.log_out)
+        afterwards = []
+        for former in (singapore, hanoi):
+            copied = former.cookie(SESSION)
+            assert copied is not None
+            await browser.keep(copied)
+            afterwards.append(await browser.open(url))
+
+    for view, city, role in (
+        (singapore, words.singapore, words.as_contributor),
+        (hanoi, words.hanoi, words.as_observer),
+    ):
+        assert view.url == f"{url}/"
+        assert city in view.text
+        assert words.liaison in view.text
+        assert role in view.text
+    assert words.to_hanoi in singapore.text
+    assert asked.url.startswith(demo.login_of("singapore")["issuer"])
+    assert words.logged_out in out.text
+    assert out.cookie(SESSION) is None
+    assert all(words.welcome in view.text for view in afterwards)
+    ours = (singapore, hanoi, out, *afterwards)
+    assert [each for view in ours for each in view.complaints if each.startswith(url)] == []
+    cookies_are_safe(singapore, hanoi)
 
 
 def cookies_are_safe(before: View, after: View) -> None:

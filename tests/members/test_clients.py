@@ -1,6 +1,8 @@
 """Clients: registered, seen by few, changed, revoked."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,9 +17,13 @@ from services.members.model.client import (
 )
 from services.members.model.speaker import SpeakerUnknown
 from services.members.queries.members import speaker_of
+from services.members.use_cases.change_client import change_client
+from services.members.use_cases.end_former_secret import end_former_secret
 from services.members.use_cases.fields import ClientFields
 from services.members.use_cases.register_client import register_client
-from shared.actor import Actor
+from services.members.use_cases.replace_client_secret import replace_client_secret
+from services.members.use_cases.revoke_client import revoke_client
+from shared.actor import ANY_LOGIN, Actor
 from shared.clock import utc_now
 from shared.messaging.tables import OutboxMessage, RememberedAnswer
 from tests.members.network import SECRETARIAT, Network, city, code_of
@@ -337,11 +343,48 @@ async def test_a_client_that_is_being_revoked_makes_no_other_client(network: Net
                 "seoul",
                 ClientFields(name="Another", scopes=("members:write",)),
                 speaker=speaker,
+                login=ANY_LOGIN,
                 now=utc_now(),
             )
 
     clients = (await network.get("/seoul/clients", by="seoul"))["items"]
     assert [(client["id"], client["status"]) for client in clients] == [(stolen["id"], "revoked")]
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        partial(change_client, fields={"name": "Another"}, login=ANY_LOGIN),
+        partial(replace_client_secret, overlap=timedelta(), login=ANY_LOGIN),
+        end_former_secret,
+        revoke_client,
+    ],
+    ids=["change", "replace_secret", "end_former_secret", "revoke"],
+)
+async def test_a_client_that_is_being_revoked_touches_no_other_client(
+    network: Network, verb: Callable[..., Any]
+) -> None:
+    await network.join()
+    stolen = await network.register(scopes=["members:read", "members:write"])
+    good_one = await replace(network, await network.register())
+    actor = Actor("seoul", client_id=stolen["id"], scopes=frozenset(stolen["scopes"]))
+
+    async with network.database.sessions() as session:
+        speaker = await speaker_of(session, actor)
+        await network.send("DELETE", f"/seoul/clients/{stolen['id']}", by="seoul", version=1)
+        with pytest.raises(SpeakerUnknown):
+            await verb(
+                session,
+                "seoul",
+                good_one["id"],
+                expected=good_one["version"],
+                speaker=speaker,
+                now=utc_now(),
+            )
+        await session.commit()
+
+    shown = {name: value for name, value in good_one.items() if name != "secret"}
+    assert await network.get(f"/seoul/clients/{good_one['id']}", by="seoul") == shown
 
 
 async def replace(network: Network, client: dict[str, Any], body: Any = None) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from services.members.model.member import Member
 from services.members.model.official import LastAdministrator, Official, OfficialErased
 from services.members.model.speaker import Speaker
 from services.members.use_cases.change_official import change_official
-from shared.actor import Actor
+from shared.actor import ANY_LOGIN, Actor
 from shared.clock import utc_now
 from shared.contracts.members import OfficialStatus, Role
 from tests.conftest import Database
@@ -388,6 +388,7 @@ async def test_of_two_administrators_who_block_each_other_one_stays(
                     {"status": "blocked"},
                     expected=1,
                     speaker=speaker,
+                    login=ANY_LOGIN,
                     now=utc_now(),
                 )
         except LastAdministrator:

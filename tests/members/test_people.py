@@ -32,14 +32,32 @@ class LoggedIn:
     official_id: UUID
     session_id: UUID
     sign_in_id: UUID
+    seconds_ago: int = 0
+    """When they logged in."""
+    acr: str | None = None
 
     async def send(
-        self, method: str, path: str, body: Any = None, *, version: int | None = None
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        version: int | None = None,
+        key: str | None = None,
     ) -> Response:
-        bearer = person_token(self.member, self.official_id, EVERYTHING, session_id=self.session_id)
+        bearer = person_token(
+            self.member,
+            self.official_id,
+            EVERYTHING,
+            session_id=self.session_id,
+            seconds_ago=self.seconds_ago,
+            acr=self.acr,
+        )
         headers = {"Authorization": f"Bearer {bearer}"}
         if version is not None:
             headers["If-Match"] = f'"{version}"'
+        if key is not None:
+            headers["Idempotency-Key"] = key
         async with api(self.network.app) as client:
             return await client.request(
                 method, f"/api/v1/members{path}", json=body, headers=headers

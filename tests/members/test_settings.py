@@ -17,6 +17,9 @@ from tests.web import environment
         {"issuer": "http://renkei.example"},
         {"access_token_seconds": 5},
         {"access_token_seconds": 86_400},
+        {"recent_login_seconds": 59},
+        {"recent_login_acr_values": 'urn:a",urn:b'},
+        {"recent_login_acr_values": "urn:a urn:b"},
     ],
     ids=str,
 )

@@ -75,6 +75,8 @@ class Platform:
     families: list[Family] = field(default_factory=list)
     asked: list[tuple[str, str]] = field(default_factory=list)
     on_refresh: Callable[[], Any] | None = None
+    challenges: dict[str, str] = field(default_factory=dict)
+    """What a path of the API answers to a good token in place of what was asked for."""
 
     def transport(self) -> MockTransport:
         return MockTransport(self.answer)
@@ -218,6 +220,10 @@ class Platform:
         if not found:
             return problem(401, "unauthenticated")
         [family] = found
+        if path in self.challenges:
+            refused = problem(401, "insufficient-user-authentication")
+            refused.headers["WWW-Authenticate"] = self.challenges[path]
+            return refused
         if path.startswith("/api/v1/me/sessions"):
             return self._sessions(request, family)
         if path == "/api/v1/me":

@@ -21,6 +21,8 @@ async def check_pages(world: World, report: Report) -> None:
     await pages.check_switch(first, second)
     await pages.check_own_sessions(first)
     await pages.check_ends(second)
+    for person, members in world.demo.get("liaisons", {}).items():
+        await pages.check_liaison(person, *members)
 
 
 class _Pages:
@@ -87,6 +89,27 @@ class _Pages:
             page = await browser.open(f"{self._url}/login")
             await browser.send(page, {}, number=_number(page, "/logout"))
             await self._is_out("who has logged out elsewhere", browser)
+
+    async def check_liaison(self, person: str, member: str, other: str) -> None:
+        """Act for both cities that somebody is an official of, then for none."""
+        async with Browser() as browser:
+            page = await browser.log_in(f"{self._url}{LOG_IN}?member={member}", person=person)
+            self._shows(f"{person} begins in {member}", page, member)
+            [switch] = [
+                number for number, form in enumerate(page.forms) if form.fields.get("member")
+            ]
+            page = await browser.be(await browser.send(page, {}, number=switch), person=person)
+            self._shows(f"and switches to {other}", page, other)
+            self._report.that(
+                "with what they are there", "Observer" in page.words, " ".join(page.words)
+            )
+            page = await browser.send(page, {}, number=_number(page, "/session/logout"))
+            again = await browser.open(self._url)
+            self._report.that(
+                "and is out of both after the logout",
+                SESSION not in browser.cookies and LOG_IN in again.text,
+                (page.url, browser.cookies),
+            )
 
     async def _log_in(self, browser: Browser, member: str, role: str) -> Page:
         return await browser.log_in(

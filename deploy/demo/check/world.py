@@ -45,9 +45,9 @@ class World:
         return [each["body"] for each in answer.raise_for_status().json() if each["hook"] == hook]
 
     async def officials(self, member: str) -> dict[str, str]:
-        """Ids of a city's officials, by role."""
+        """Ids of those of a city's officials who had a role first, by role."""
         found = await self[member].all_of(f"/api/v1/members/{member}/officials")
-        return {role: official["id"] for official in found for role in official["roles"]}
+        return {role: official["id"] for official in reversed(found) for role in official["roles"]}
 
     async def inbox(self, member: str, official: str, project: str) -> dict[str, dict[str, Any]]:
         """What an official has been told about one project, by kind of thing."""

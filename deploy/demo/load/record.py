@@ -35,6 +35,7 @@ class Record:
             "webhooks": {},
             "projects": {},
             "logins": {},
+            "liaisons": {},
             **known,
             "url": url,
             "secretariat": secretariat,

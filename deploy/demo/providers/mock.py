@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> None:
             HOST, provider.port, with_more(application_of(provider), records), threaded=True
         )
         for provider in read_providers(asked.file)
-        if provider.kind == "mock"
+        if provider.kind == "mock" and provider.is_own
     ]
     answer_questions(records, (HOST, asked.dns_port))
     for server in servers:

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import Field, StringConstraints
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.members.http.settings import CurrentSettings
+from services.members.http.settings import CurrentSettings, RecentLogin
 from services.members.http.speakers import CurrentReader, CurrentSpeaker, Speaking
 from services.members.model.client import (
     Client,
@@ -37,7 +37,7 @@ from services.members.use_cases.fields import Address, Addresses, ClientFields, 
 from services.members.use_cases.register_client import RegisteredClient, register_client
 from services.members.use_cases.replace_client_secret import replace_client_secret
 from services.members.use_cases.revoke_client import revoke_client
-from shared.actor import MissingScope
+from shared.actor import InsufficientUserAuthentication, MissingScope
 from shared.contracts.members import ClientState, ClientStatus
 from shared.fields import OMITTED, Flag, Input, Instant, Line, Slug, Whole
 from shared.http.idempotency import IdempotentSecret
@@ -183,6 +183,7 @@ async def get_client(
         MissingScope,
         MemberNotActive,
         MembershipEnded,
+        InsufficientUserAuthentication,
         ScopeReserved,
         OnlyTheSecretariat,
         LogoutAddressNotAllowed,
@@ -196,6 +197,7 @@ async def post_client(
     session: Transaction,
     speaker: CurrentSpeaker,
     settings: CurrentSettings,
+    login: RecentLogin,
     now: Now,
 ) -> NewClientOut:
     """Register a client. Only the member may; the secretariat registers a first one.
@@ -209,6 +211,7 @@ async def post_client(
         body,
         allow_private=settings.identity_allow_private,
         speaker=speaker,
+        login=login,
         now=now,
     )
     response.headers["Location"] = f"/api/v1/members/{slug}/clients/{registered.client.id}"
@@ -219,6 +222,7 @@ async def post_client(
     "/{client_id}",
     responses=refusals(
         *CHANGING,
+        InsufficientUserAuthentication,
         ClientOfThePlatform,
         ScopeReserved,
         OnlyTheSecretariat,
@@ -235,6 +239,7 @@ async def patch_client(
     speaker: CurrentSpeaker,
     expected: ExpectedVersion,
     settings: CurrentSettings,
+    login: RecentLogin,
     now: Now,
 ) -> ClientOut:
     """Give a client another name, other scopes, keys or addresses. Only the member may."""
@@ -246,6 +251,7 @@ async def patch_client(
         expected=expected,
         allow_private=settings.identity_allow_private,
         speaker=speaker,
+        login=login,
         now=now,
     )
     return await _shown(response, session, client, speaker)
@@ -256,6 +262,7 @@ async def patch_client(
     dependencies=[IdempotentSecret],
     responses=refusals(
         *CHANGING,
+        InsufficientUserAuthentication,
         ClientWithoutSecret,
     ),
 )
@@ -266,6 +273,7 @@ async def post_client_secret(
     session: Transaction,
     speaker: CurrentSpeaker,
     expected: ExpectedVersion,
+    login: RecentLogin,
     now: Now,
     body: ClientSecretIn = USUAL_OVERLAP,
 ) -> NewClientOut:
@@ -282,6 +290,7 @@ async def post_client_secret(
         overlap=timedelta(seconds=body.overlap_seconds),
         expected=expected,
         speaker=speaker,
+        login=login,
         now=now,
     )
     return await _shown_with_secret(response, session, replaced, speaker)

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import AfterValidator, Field, StringConstraints
 
+from services.members.http.settings import RecentLogin
 from services.members.http.speakers import CurrentReader, CurrentSpeaker, Speaking
 from services.members.model.email_domain import (
     EmailDomain,
@@ -27,7 +28,7 @@ from services.members.use_cases.prove_email_domain import (
     DomainRecordsAway,
     prove_email_domain,
 )
-from shared.actor import MissingScope
+from shared.actor import InsufficientUserAuthentication, MissingScope
 from shared.fields import Input, Output, Slug
 from shared.http.idempotency import Idempotent
 from shared.http.identity import CurrentActor
@@ -116,6 +117,7 @@ async def get_email_domain(
         EmailDomainNotFound,
         MissingScope,
         MemberNotActive,
+        InsufficientUserAuthentication,
         EmailDomainClaimed,
         TooManyEmailDomains,
     ),
@@ -126,10 +128,13 @@ async def post_email_domain(
     response: Response,
     session: Transaction,
     speaker: CurrentSpeaker,
+    login: RecentLogin,
     now: Now,
 ) -> EmailDomainOut:
     """Claim a mail domain. The answer says what to enter into the DNS."""
-    claimed = await claim_email_domain(session, slug, body.domain, speaker=speaker, now=now)
+    claimed = await claim_email_domain(
+        session, slug, body.domain, speaker=speaker, login=login, now=now
+    )
     response.headers["Location"] = f"/api/v1/members/{slug}/email-domains/{claimed.domain}"
     return shown(response, claimed)
 

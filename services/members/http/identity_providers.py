@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
-from services.members.http.settings import CurrentSeals, CurrentSettings
+from services.members.http.settings import CurrentSeals, CurrentSettings, RecentLogin
 from services.members.http.speakers import CurrentReader, CurrentSpeaker, Speaking
 from services.members.model.identity_provider import (
     IdentityProvider,
@@ -47,7 +47,7 @@ from services.members.use_cases.provider_fields import (
 )
 from services.members.use_cases.register_identity_provider import register_identity_provider
 from services.members.use_cases.retire_identity_provider import retire_identity_provider
-from shared.actor import MissingScope
+from shared.actor import InsufficientUserAuthentication, MissingScope
 from shared.contracts.members import Role
 from shared.fields import OMITTED, Input, Instant, Line, Output, Slug
 from shared.http.idempotency import Idempotent, IdempotentSecret
@@ -70,6 +70,7 @@ CHANGING = (
     MemberNotActive,
     VersionRequired,
     VersionStale,
+    InsufficientUserAuthentication,
     ProviderIsRetired,
 )
 
@@ -183,6 +184,7 @@ async def get_identity_provider(
         ProviderNotFound,
         MissingScope,
         MemberNotActive,
+        InsufficientUserAuthentication,
         IssuerNotAllowed,
         IssuerServesEveryone,
         UnknownRoleContradictory,
@@ -197,6 +199,7 @@ async def post_identity_provider(
     speaker: CurrentSpeaker,
     settings: CurrentSettings,
     seals: CurrentSeals,
+    login: RecentLogin,
     now: Now,
 ) -> IdentityProviderOut:
     """Register where officials of your member log in. It serves nobody before a test login."""
@@ -208,6 +211,7 @@ async def post_identity_provider(
         allow_private=settings.identity_allow_private,
         seals=seals,
         speaker=speaker,
+        login=login,
         now=now,
     )
     response.headers["Location"] = f"/api/v1/members/{slug}/identity-providers/{provider.id}"
@@ -234,6 +238,7 @@ async def patch_identity_provider(
     expected: ExpectedVersion,
     settings: CurrentSettings,
     seals: CurrentSeals,
+    login: RecentLogin,
     now: Now,
 ) -> IdentityProviderOut:
     """Change an identity provider. What a test login shows must be shown again afterwards.
@@ -253,6 +258,7 @@ async def patch_identity_provider(
         seals=seals,
         expected=expected,
         speaker=speaker,
+        login=login,
         now=now,
     )
     return shown(response, provider, await member_with(session, slug), speaker, settings.issuer)
@@ -295,11 +301,12 @@ async def post_identity_provider_activation(
     speaker: CurrentSpeaker,
     expected: ExpectedVersion,
     settings: CurrentSettings,
+    login: RecentLogin,
     now: Now,
 ) -> IdentityProviderOut:
     """Let officials log in at a provider with which a test login has succeeded."""
     provider = await activate_identity_provider(
-        session, slug, provider_id, expected=expected, speaker=speaker, now=now
+        session, slug, provider_id, expected=expected, speaker=speaker, login=login, now=now
     )
     return shown(response, provider, await member_with(session, slug), speaker, settings.issuer)
 
@@ -313,11 +320,12 @@ async def post_identity_provider_retirement(
     speaker: CurrentSpeaker,
     expected: ExpectedVersion,
     settings: CurrentSettings,
+    login: RecentLogin,
     now: Now,
 ) -> IdentityProviderOut:
     """Let nobody log in at a provider any more. Who is logged in stays so."""
     provider = await retire_identity_provider(
-        session, slug, provider_id, expected=expected, speaker=speaker, now=now
+        session, slug, provider_id, expected=expected, speaker=speaker, login=login, now=now
     )
     return shown(response, provider, await member_with(session, slug), speaker, settings.issuer)
 

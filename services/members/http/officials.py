@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
+from services.members.http.settings import RecentLogin
 from services.members.http.speakers import CurrentSpeaker, Speaking
 from services.members.model.member import Member, MemberNotFound, MembershipEnded
 from services.members.model.official import (
@@ -23,7 +24,7 @@ from services.members.use_cases.appoint_official import appoint_official
 from services.members.use_cases.change_official import change_official
 from services.members.use_cases.erase_official import erase_official
 from services.members.use_cases.fields import OfficialFields, Roles
-from shared.actor import MissingScope
+from shared.actor import InsufficientUserAuthentication, MissingScope
 from shared.contracts.members import OfficialState, OfficialStatus, Role
 from shared.fields import OMITTED, Email, Input, Instant, LanguageTag, Line, Lines, Slug
 from shared.http.idempotency import Idempotent
@@ -127,7 +128,12 @@ async def get_official(
     status_code=201,
     dependencies=[Idempotent],
     responses=refusals(
-        MemberNotFound, OnlyTheMemberItself, MissingScope, MemberNotActive, MembershipEnded
+        MemberNotFound,
+        OnlyTheMemberItself,
+        MissingScope,
+        MemberNotActive,
+        MembershipEnded,
+        InsufficientUserAuthentication,
     ),
 )
 async def post_official(
@@ -136,11 +142,12 @@ async def post_official(
     response: Response,
     session: Transaction,
     speaker: CurrentSpeaker,
+    login: RecentLogin,
     now: Now,
 ) -> OfficialOut:
     """Appoint an official. Only the member may; the secretariat appoints a first administrator."""
     fields = OfficialFields(**body.model_dump())
-    official = await appoint_official(session, slug, fields, speaker=speaker, now=now)
+    official = await appoint_official(session, slug, fields, speaker=speaker, login=login, now=now)
     response.headers["Location"] = f"/api/v1/members/{slug}/officials/{official.id}"
     show_version(response, official.version)
     member = await member_with(session, slug)
@@ -157,6 +164,7 @@ async def post_official(
         OfficialNotFound,
         VersionRequired,
         VersionStale,
+        InsufficientUserAuthentication,
         OfficialErased,
         LastAdministrator,
     ),
@@ -169,6 +177,7 @@ async def patch_official(
     session: Transaction,
     speaker: CurrentSpeaker,
     expected: ExpectedVersion,
+    login: RecentLogin,
     now: Now,
 ) -> OfficialOut:
     """Correct, block or unblock an official. Only the member may; one administrator stays."""
@@ -179,6 +188,7 @@ async def patch_official(
         body.model_dump(exclude_unset=True),
         expected=expected,
         speaker=speaker,
+        login=login,
         now=now,
     )
     show_version(response, official.version)
@@ -197,6 +207,7 @@ async def patch_official(
         OfficialNotFound,
         VersionRequired,
         VersionStale,
+        InsufficientUserAuthentication,
         OfficialErased,
         LastAdministrator,
     ),
@@ -208,11 +219,12 @@ async def post_official_erasure(
     session: Transaction,
     speaker: CurrentSpeaker,
     expected: ExpectedVersion,
+    login: RecentLogin,
     now: Now,
 ) -> OfficialOut:
     """Forget who an official was, for good. Only the member may; one administrator stays."""
     official = await erase_official(
-        session, slug, official_id, expected=expected, speaker=speaker, now=now
+        session, slug, official_id, expected=expected, speaker=speaker, login=login, now=now
     )
     show_version(response, official.version)
     member = await member_with(session, slug)

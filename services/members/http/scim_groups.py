@@ -4,6 +4,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
+from services.members.http.settings import RecentLogin
 from services.members.http.speakers import CurrentReader, CurrentSpeaker, Speaking
 from services.members.model.member import Member, MemberNotFound
 from services.members.model.official import LastAdministrator
@@ -19,7 +20,7 @@ from services.members.queries.members import member_with
 from services.members.queries.ordering import Sort
 from services.members.queries.scim import group_of, list_scim_groups
 from services.members.use_cases.give_scim_group_role import give_scim_group_role
-from shared.actor import MissingScope
+from shared.actor import InsufficientUserAuthentication, MissingScope
 from shared.contracts.members import Role
 from shared.fields import Input, Instant, Slug
 from shared.http.paging import CurrentPaging, CursorUnknown, Page, page
@@ -95,6 +96,7 @@ async def get_scim_group(
         MemberNotActive,
         VersionRequired,
         VersionStale,
+        InsufficientUserAuthentication,
         LastAdministrator,
     ),
 )
@@ -106,11 +108,19 @@ async def patch_scim_group(
     session: Transaction,
     speaker: CurrentSpeaker,
     expected: ExpectedVersion,
+    login: RecentLogin,
     now: Now,
 ) -> ScimGroupOut:
     """Say which role a group stands for. Everybody in it has the role from now on, or loses it."""
     group = await give_scim_group_role(
-        session, slug, group_id, body.role, expected=expected, speaker=speaker, now=now
+        session,
+        slug,
+        group_id,
+        body.role,
+        expected=expected,
+        speaker=speaker,
+        login=login,
+        now=now,
     )
     show_version(response, group.version)
     return ScimGroupOut.of(group, await member_with(session, slug), speaker)

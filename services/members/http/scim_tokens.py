@@ -4,6 +4,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
+from services.members.http.settings import RecentLogin
 from services.members.http.speakers import CurrentReader, CurrentSpeaker, Speaking
 from services.members.model.identity_provider import ProviderNotFound
 from services.members.model.member import Member, MemberNotFound
@@ -21,7 +22,7 @@ from services.members.queries.ordering import Sort
 from services.members.queries.scim import list_scim_tokens, scim_token_of
 from services.members.use_cases.issue_scim_token import issue_scim_token
 from services.members.use_cases.revoke_scim_token import revoke_scim_token
-from shared.actor import MissingScope
+from shared.actor import InsufficientUserAuthentication, MissingScope
 from shared.fields import Input, Instant, Line, Slug
 from shared.http.idempotency import IdempotentSecret
 from shared.http.paging import CurrentPaging, CursorUnknown, Page, page
@@ -106,6 +107,7 @@ async def get_scim_token(
         ScimTokenNotFound,
         MissingScope,
         MemberNotActive,
+        InsufficientUserAuthentication,
         TooManyScimTokens,
         ProviderNotFound,
     ),
@@ -116,6 +118,7 @@ async def post_scim_token(
     response: Response,
     session: Transaction,
     speaker: CurrentSpeaker,
+    login: RecentLogin,
     now: Now,
 ) -> NewScimTokenOut:
     """Make a token for your member's directory, which speaks SCIM 2.0 at `/scim/v2`.
@@ -129,6 +132,7 @@ async def post_scim_token(
         name=body.name,
         identity_provider_id=body.identity_provider_id,
         speaker=speaker,
+        login=login,
         now=now,
     )
     response.headers["Location"] = f"/api/v1/members/{slug}/scim-tokens/{issued.token.id}"
@@ -146,6 +150,7 @@ async def post_scim_token(
         MemberNotActive,
         VersionRequired,
         VersionStale,
+        InsufficientUserAuthentication,
         ScimTokenIsRevoked,
     ),
 )
@@ -156,11 +161,12 @@ async def delete_scim_token(
     session: Transaction,
     speaker: CurrentSpeaker,
     expected: ExpectedVersion,
+    login: RecentLogin,
     now: Now,
 ) -> ScimTokenOut:
     """Revoke a token for good. What the directory has said with it stays."""
     token = await revoke_scim_token(
-        session, slug, token_id, expected=expected, speaker=speaker, now=now
+        session, slug, token_id, expected=expected, speaker=speaker, login=login, now=now
     )
     show_version(response, token.version)
     return ScimTokenOut.of(token, await member_with(session, slug), speaker)

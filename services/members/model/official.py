@@ -114,6 +114,18 @@ class Official(Versioned, Base, kw_only=True):
             self.note_change(at)
         return bool(different)
 
+    def is_made_administrator_by(self, fields: dict[str, Any]) -> bool:
+        """Tell whether a change lets somebody act as an administrator who could not before.
+
+        That may be somebody else: who has not logged in yet is whoever has the address.
+        """
+        if fields.get("status", self.status) != "active":
+            return False
+        if "administrator" not in fields.get("roles", self.roles):
+            return False
+        is_readdressed = self.identity_id is None and fields.get("email", self.email) != self.email
+        return is_readdressed or not self.is_administrator
+
     def erase(
         self, *, former: dict[str, str], administrators: AbstractSet[UUID], at: datetime
     ) -> None:

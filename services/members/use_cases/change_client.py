@@ -5,13 +5,12 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.members.model.client import Client, ensure_may_be_told, ensure_sees_clients_of
+from services.members.model.client import Client, ensure_may_be_told
 from services.members.model.speaker import Speaker
-from services.members.queries.clients import client_of
-from services.members.queries.members import member_for_change, speaker_of
+from services.members.use_cases.governed_client import governed_client
 from services.members.use_cases.record import different, record
+from shared.actor import LoginDemand
 from shared.contracts.members import ClientChanged
-from shared.http.preconditions import ensure_version
 from shared.messaging.outbox import announce
 
 
@@ -24,6 +23,7 @@ async def change_client(
     expected: int | None,
     allow_private: bool = False,
     speaker: Speaker,
+    login: LoginDemand,
     now: datetime,
 ) -> Client:
     """Change what is given and different, and announce it to the member if anything is.
@@ -38,6 +38,7 @@ async def change_client(
         expected: version that the speaker has read.
         allow_private: accept an address for notices of logout on this machine.
         speaker: who asks for it.
+        login: what is asked of the login of a person.
         now: when.
 
     Raises:
@@ -48,6 +49,7 @@ async def change_client(
         MissingScope: the token does not cover it.
         MemberNotActive: the member is suspended or has withdrawn.
         VersionStale: it is at another version than `expected`.
+        InsufficientUserAuthentication: the login behind the token does not meet `login`.
         ClientIsRevoked: it is history.
         ClientOfThePlatform: only an operator changes it.
         ScopeReserved: a scope is for the secretariat alone.
@@ -55,16 +57,11 @@ async def change_client(
         LogoutAddressNotAllowed: no request of ours may go to its address for notices.
         ClientContradictory: no client can be like this.
     """
-    member = await member_for_change(session, slug)
-    # Once more: while this waited for its turn, the speaker's own client may have been revoked.
-    speaker = await speaker_of(session, speaker.actor)
-    ensure_sees_clients_of(slug, speaker)
-    client = await client_of(session, slug, client_id, for_change=True)
-    member.ensure_governed_by(speaker)
-    before = client.state()
-    ensure_version(expected, before)
+    governed = await governed_client(session, slug, client_id, expected=expected, speaker=speaker)
+    client, before = governed.client, governed.before
+    speaker.actor.ensure_logged_in(login, at=now)
     ensure_may_be_told(fields.get("backchannel_logout_uri"), allow_private=allow_private)
-    if client.change(fields, member=member, speaker=speaker, at=now):
+    if client.change(fields, member=governed.member, speaker=governed.speaker, at=now):
         announce(
             session,
             ClientChanged.about(

@@ -15,6 +15,7 @@ from services.members.model.identity_provider import (
 from services.members.model.speaker import Speaker
 from services.members.use_cases.governed_provider import governed_provider
 from services.members.use_cases.record import different, record
+from shared.actor import LoginDemand
 from shared.sealing import Seals
 
 
@@ -28,6 +29,7 @@ async def change_identity_provider(
     seals: Seals,
     expected: int | None,
     speaker: Speaker,
+    login: LoginDemand,
     now: datetime,
 ) -> IdentityProvider:
     """Change what is given and different; what a test login shows must then be shown again.
@@ -41,14 +43,17 @@ async def change_identity_provider(
         seals: for the secret.
         expected: version that the speaker has read.
         speaker: who asks for it.
+        login: what is asked of the login of a person.
         now: when.
 
     Raises:
         MemberNotFound: there is no such member.
+        SpeakerUnknown: the speaker may not act any more.
         ProviderNotFound: the member has no such provider, or the speaker is another.
         MissingScope: the token does not cover it.
         MemberNotActive: the member is suspended or has withdrawn.
         VersionStale: it is at another version than `expected`.
+        InsufficientUserAuthentication: the login behind the token does not meet `login`.
         ProviderIsRetired: it is history.
         IssuerNotAllowed: we may not ask this issuer.
         IssuerServesEveryone: it is not of one organisation.
@@ -56,7 +61,7 @@ async def change_identity_provider(
         ProviderExists: the member has this client at this issuer.
     """
     provider = await governed_provider(
-        session, slug, provider_id, expected=expected, speaker=speaker
+        session, slug, provider_id, expected=expected, speaker=speaker, login=login, now=now
     )
     before = provider.state()
     fields = dict(fields)

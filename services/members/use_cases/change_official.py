@@ -12,6 +12,7 @@ from services.members.queries.members import member_for_change, speaker_of
 from services.members.queries.officials import administrators_of, official_of
 from services.members.use_cases.end_presence import end_presence
 from services.members.use_cases.record_change_of_official import record_change
+from shared.actor import LoginDemand
 from shared.contracts.members import (
     OfficialBlocked,
     OfficialChanged,
@@ -31,6 +32,7 @@ async def change_official(
     *,
     expected: int | None,
     speaker: Speaker,
+    login: LoginDemand,
     now: datetime,
 ) -> Official:
     """Change what is different, and announce it to the member if anything is.
@@ -46,6 +48,8 @@ async def change_official(
         MemberNotActive: the member is suspended or has withdrawn.
         OfficialNotFound: the member has no such official.
         VersionStale: it is at another version than `expected`.
+        InsufficientUserAuthentication: it makes somebody an administrator, and the login behind the
+            token does not meet `login`.
         OfficialErased: nothing is left that could change.
         LastAdministrator: nobody else could act as one.
     """
@@ -56,6 +60,8 @@ async def change_official(
     official = await official_of(session, slug, official_id, for_change=True)
     before = official.state()
     ensure_version(expected, before)
+    if official.is_made_administrator_by(fields):
+        speaker.actor.ensure_logged_in(login, at=now)
     administrators = await administrators_of(session, slug)
     if official.change(fields, administrators=administrators, at=now):
         after = official.state()

@@ -14,6 +14,7 @@ from services.members.use_cases.enter_by_scim import Directory
 from services.members.use_cases.provision_official import entry_of, said_of
 from services.members.use_cases.record import record
 from services.members.use_cases.scim_fields import ProvisionedFields
+from shared.actor import ANY_LOGIN
 
 
 async def change_provisioned_official(
@@ -46,6 +47,7 @@ async def change_provisioned_official(
         _wanted(person.official, fields),
         expected=None,
         speaker=directory.speaker,
+        login=ANY_LOGIN,
         now=now,
     )
     if person.entry is None:

@@ -4,13 +4,11 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.members.model.client import Client, ensure_sees_clients_of
+from services.members.model.client import Client
 from services.members.model.speaker import Speaker
-from services.members.queries.clients import client_of
-from services.members.queries.members import member_for_change, speaker_of
+from services.members.use_cases.governed_client import governed_client
 from services.members.use_cases.record import record
 from shared.contracts.members import ClientChanged
-from shared.http.preconditions import ensure_version
 from shared.messaging.outbox import announce
 
 
@@ -36,14 +34,8 @@ async def end_former_secret(
         ClientIsRevoked: it is history.
         NoFormerSecret: there is none.
     """
-    member = await member_for_change(session, slug)
-    # Once more: while this waited for its turn, the speaker's own client may have been revoked.
-    speaker = await speaker_of(session, speaker.actor)
-    ensure_sees_clients_of(slug, speaker)
-    client = await client_of(session, slug, client_id, for_change=True)
-    member.ensure_governed_by(speaker)
-    before = client.state()
-    ensure_version(expected, before)
+    governed = await governed_client(session, slug, client_id, expected=expected, speaker=speaker)
+    client, before = governed.client, governed.before
     client.end_former_secret(at=now)
     announce(
         session,

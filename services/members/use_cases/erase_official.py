@@ -18,6 +18,7 @@ from services.members.queries.members import member_for_change, speaker_of
 from services.members.queries.officials import administrators_of, official_of
 from services.members.use_cases.end_presence import end_presence
 from services.members.use_cases.record import record
+from shared.actor import LoginDemand
 from shared.contracts.members import OfficialErased
 from shared.http.preconditions import ensure_version
 from shared.messaging.erasing import forget_waiting
@@ -31,6 +32,7 @@ async def erase_official(
     *,
     expected: int | None,
     speaker: Speaker,
+    login: LoginDemand,
     now: datetime,
 ) -> Official:
     """Erase an official, end what they are logged in to, and announce that they are gone.
@@ -46,6 +48,7 @@ async def erase_official(
         MemberNotActive: the member is suspended or has withdrawn.
         OfficialNotFound: the member has no such official.
         VersionStale: it is at another version than `expected`.
+        InsufficientUserAuthentication: the login behind the token does not meet `login`.
         OfficialErased: that has happened before.
         LastAdministrator: nobody else could act as one.
     """
@@ -55,6 +58,7 @@ async def erase_official(
     member.ensure_governed_by(speaker)
     official = await official_of(session, slug, official_id, for_change=True)
     ensure_version(expected, official.state())
+    speaker.actor.ensure_logged_in(login, at=now)
     administrators = await administrators_of(session, slug)
     identity_id = official.identity_id
     official.erase(former=member.former_official(), administrators=administrators, at=now)

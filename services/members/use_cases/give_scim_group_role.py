@@ -11,6 +11,7 @@ from services.members.queries.members import member_for_change, speaker_of
 from services.members.queries.scim import group_of, members_of
 from services.members.use_cases.put_into_group import give_role, take_role
 from services.members.use_cases.record import record
+from shared.actor import LoginDemand
 from shared.contracts.members import Role
 from shared.http.preconditions import ensure_version
 
@@ -23,6 +24,7 @@ async def give_scim_group_role(
     *,
     expected: int | None,
     speaker: Speaker,
+    login: LoginDemand,
     now: datetime,
 ) -> ScimGroup:
     """Let a group stand for a role, or for none: everybody in it gets or loses it.
@@ -35,6 +37,8 @@ async def give_scim_group_role(
         MissingScope: the token does not cover it.
         MemberNotActive: the member is suspended or has withdrawn.
         VersionStale: it is at another version than `expected`.
+        InsufficientUserAuthentication: the role is that of administrators, and the login behind the
+            token does not meet `login`.
         LastAdministrator: the role would be taken from the last one who has it.
     """
     member = await member_for_change(session, slug)
@@ -47,6 +51,8 @@ async def give_scim_group_role(
     former = group.role
     if role == former:
         return group
+    if role == "administrator":
+        speaker.actor.ensure_logged_in(login, at=now)
     group.role = role
     group.note_change(now)
     people = await members_of(session, group_id)

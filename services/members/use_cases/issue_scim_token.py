@@ -19,6 +19,7 @@ from services.members.queries.identity_providers import provider_of
 from services.members.queries.members import member_for_change, speaker_of
 from services.members.queries.scim import count_good_tokens
 from services.members.use_cases.record import record
+from shared.actor import LoginDemand
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ async def issue_scim_token(
     name: str,
     identity_provider_id: UUID | None,
     speaker: Speaker,
+    login: LoginDemand,
     now: datetime,
 ) -> IssuedScimToken:
     """Make a token for the directory of a member.
@@ -46,6 +48,7 @@ async def issue_scim_token(
         name: by which people know the token.
         identity_provider_id: where the directory's `externalId` is the subject of who logs in.
         speaker: who asks for it.
+        login: what is asked of the login of a person.
         now: when.
 
     Raises:
@@ -54,6 +57,7 @@ async def issue_scim_token(
         ScimTokenNotFound: the speaker is another member.
         MissingScope: the token does not cover it.
         MemberNotActive: the member is suspended or has withdrawn.
+        InsufficientUserAuthentication: the login behind the token does not meet `login`.
         TooManyScimTokens: it has as many as it can.
         ProviderNotFound: the member has no such identity provider.
     """
@@ -62,6 +66,7 @@ async def issue_scim_token(
     speaker = await speaker_of(session, speaker.actor)
     ensure_sees_directory_of(slug, speaker)
     member.ensure_governed_by(speaker)
+    speaker.actor.ensure_logged_in(login, at=now)
     if await count_good_tokens(session, slug) >= TOKENS_MAX:
         raise TooManyScimTokens(f"Revoke one first: {TOKENS_MAX} are good at once.")
     if identity_provider_id is not None:

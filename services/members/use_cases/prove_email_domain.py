@@ -13,7 +13,7 @@ from services.members.model.email_domain import (
 )
 from services.members.model.speaker import Speaker
 from services.members.queries.email_domains import domain_of
-from services.members.queries.members import member_for_change
+from services.members.queries.members import member_for_change, speaker_of
 from services.members.use_cases.record import record
 from shared.refusals import Unavailable
 
@@ -55,6 +55,7 @@ async def prove_email_domain(
 
     Raises:
         MemberNotFound: there is no such member.
+        SpeakerUnknown: the speaker may not act any more.
         EmailDomainNotFound: the member claims no such domain, or the speaker is another.
         MissingScope: the token does not cover it.
         MemberNotActive: the member is suspended or has withdrawn.
@@ -62,6 +63,8 @@ async def prove_email_domain(
         EmailDomainTaken: another member has proven it before.
     """
     member = await member_for_change(session, slug)
+    # Once more: while this waited for its turn, the speaker may have lost the right to do it.
+    speaker = await speaker_of(session, speaker.actor)
     ensure_sees_domains_of(slug, speaker)
     claimed = await domain_of(session, slug, domain, for_change=True)
     member.ensure_governed_by(speaker)

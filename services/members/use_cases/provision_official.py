@@ -16,6 +16,7 @@ from services.members.use_cases.scim_fields import (
     ProvisionedFields,
     ProvisionedOfficialFields,
 )
+from shared.actor import ANY_LOGIN
 
 
 async def provision_official(
@@ -41,6 +42,7 @@ async def provision_official(
             language=fields.language or DEFAULT_LANGUAGE,
         ),
         speaker=directory.speaker,
+        login=ANY_LOGIN,
         now=now,
     )
     session.add(entry_of(official, fields, directory=directory, now=now))
@@ -53,6 +55,7 @@ async def provision_official(
             {"status": "blocked", "is_deactivated": True},
             expected=None,
             speaker=directory.speaker,
+            login=ANY_LOGIN,
             now=now,
         )
     return official

@@ -13,6 +13,7 @@ from services.members.model.speaker import Speaker
 from services.members.queries.officials import official_of
 from services.members.queries.scim import members_of, present_officials, roles_by_other_groups
 from services.members.use_cases.change_official import change_official
+from shared.actor import ANY_LOGIN
 from shared.contracts.members import Role
 from shared.refusals import Invalid
 
@@ -121,5 +122,12 @@ async def _change_roles(
     roles = roles_with(official.roles, given=frozenset(given), taken=frozenset(taken))
     if roles != official.roles:
         await change_official(
-            session, member, official_id, {"roles": roles}, expected=None, speaker=speaker, now=now
+            session,
+            member,
+            official_id,
+            {"roles": roles},
+            expected=None,
+            speaker=speaker,
+            login=ANY_LOGIN,  # whoever made the group one of administrators was asked for theirs
+            now=now,
         )

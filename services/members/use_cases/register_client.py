@@ -20,6 +20,7 @@ from services.members.model.speaker import Speaker
 from services.members.queries.members import member_for_change, speaker_of
 from services.members.use_cases.fields import ClientFields
 from services.members.use_cases.record import record
+from shared.actor import LoginDemand
 from shared.contracts.members import ClientRegistered
 from shared.messaging.outbox import announce
 
@@ -39,6 +40,7 @@ async def register_client(
     *,
     allow_private: bool = False,
     speaker: Speaker,
+    login: LoginDemand,
     now: datetime,
 ) -> RegisteredClient:
     """Register a client of a member, and announce it to that member alone.
@@ -49,6 +51,7 @@ async def register_client(
         fields: what it is to be.
         allow_private: accept an address for notices of logout on this machine.
         speaker: who asks for it.
+        login: what is asked of the login of a person.
         now: when.
 
     Raises:
@@ -61,6 +64,7 @@ async def register_client(
         MembershipEnded: the member has withdrawn.
         ScopeReserved: a scope is for the secretariat alone.
         OnlyTheSecretariat: it would serve the whole network.
+        InsufficientUserAuthentication: the login behind the token does not meet `login`.
         LogoutAddressNotAllowed: no request of ours may go to its address for notices.
         ClientContradictory: no client can be like this.
     """
@@ -71,6 +75,7 @@ async def register_client(
     member.ensure_may_register(speaker)
     ensure_may_give(fields.scopes, member, speaker)
     ensure_may_serve(fields.serves_network, member, speaker)
+    speaker.actor.ensure_logged_in(login, at=now)
     ensure_may_be_told(fields.backchannel_logout_uri, allow_private=allow_private)
     registered = new_client(member, fields, now=now)
     client = registered.client

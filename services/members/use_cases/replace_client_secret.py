@@ -4,14 +4,12 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.members.model.client import ensure_sees_clients_of
 from services.members.model.speaker import Speaker
-from services.members.queries.clients import client_of
-from services.members.queries.members import member_for_change, speaker_of
+from services.members.use_cases.governed_client import governed_client
 from services.members.use_cases.record import record
 from services.members.use_cases.register_client import RegisteredClient
+from shared.actor import LoginDemand
 from shared.contracts.members import ClientChanged
-from shared.http.preconditions import ensure_version
 from shared.messaging.outbox import announce
 
 
@@ -23,6 +21,7 @@ async def replace_client_secret(
     overlap: timedelta,
     expected: int | None,
     speaker: Speaker,
+    login: LoginDemand,
     now: datetime,
 ) -> RegisteredClient:
     """Replace the secret of a client, and announce the change to the member.
@@ -34,6 +33,7 @@ async def replace_client_secret(
         overlap: how long the former secret stays good.
         expected: version that the speaker has read.
         speaker: who asks for it.
+        login: what is asked of the login of a person.
         now: when.
 
     Raises:
@@ -44,17 +44,13 @@ async def replace_client_secret(
         MissingScope: the token does not cover it.
         MemberNotActive: the member is suspended or has withdrawn.
         VersionStale: it is at another version than `expected`.
+        InsufficientUserAuthentication: the login behind the token does not meet `login`.
         ClientIsRevoked: it is history.
         ClientWithoutSecret: it proves itself by a key, or not at all.
     """
-    member = await member_for_change(session, slug)
-    # Once more: while this waited for its turn, the speaker's own client may have been revoked.
-    speaker = await speaker_of(session, speaker.actor)
-    ensure_sees_clients_of(slug, speaker)
-    client = await client_of(session, slug, client_id, for_change=True)
-    member.ensure_governed_by(speaker)
-    before = client.state()
-    ensure_version(expected, before)
+    governed = await governed_client(session, slug, client_id, expected=expected, speaker=speaker)
+    client, before = governed.client, governed.before
+    speaker.actor.ensure_logged_in(login, at=now)
     secret = client.replace_secret(overlap=overlap, at=now)
     announce(
         session,

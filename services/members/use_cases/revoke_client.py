@@ -4,14 +4,12 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.members.model.client import Client, ensure_sees_clients_of
+from services.members.model.client import Client
 from services.members.model.speaker import Speaker
-from services.members.queries.clients import client_of
-from services.members.queries.members import member_for_change
 from services.members.use_cases.end_sessions import end_sessions_of
+from services.members.use_cases.governed_client import governed_client
 from services.members.use_cases.record import record
 from shared.contracts.members import ClientRevoked
-from shared.http.preconditions import ensure_version
 from shared.messaging.outbox import announce
 
 
@@ -28,6 +26,7 @@ async def revoke_client(
 
     Raises:
         MemberNotFound: there is no such member.
+        SpeakerUnknown: the speaker's client has just been revoked.
         ClientNotFound: the member has no such client, or shows it to others only.
         OnlyTheMemberItself: the speaker is the secretariat.
         MissingScope: the token does not cover it.
@@ -36,12 +35,8 @@ async def revoke_client(
         ClientIsRevoked: that has happened before.
         ClientOfThePlatform: officials of every member log in to it.
     """
-    member = await member_for_change(session, slug)
-    ensure_sees_clients_of(slug, speaker)
-    client = await client_of(session, slug, client_id, for_change=True)
-    member.ensure_governed_by(speaker)
-    before = client.state()
-    ensure_version(expected, before)
+    governed = await governed_client(session, slug, client_id, expected=expected, speaker=speaker)
+    client, before = governed.client, governed.before
     client.revoke(at=now)
     announce(
         session,

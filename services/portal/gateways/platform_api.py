@@ -1,5 +1,6 @@
 """The public API of the platform, asked for whoever is logged in."""
 
+import re
 from datetime import datetime
 from typing import Any, Final, TypeVar
 from uuid import UUID
@@ -15,10 +16,25 @@ log = structlog.get_logger(__name__)
 Seen = TypeVar("Seen", bound=BaseModel)
 
 NOT_FOUND: Final = 404
+CHALLENGE_LIMIT: Final = 2_000
+PARAMETER: Final = re.compile(r'([a-z_]+)="([^"\\]*)"')
+SECONDS: Final = re.compile(r"[0-9]{1,9}")
 
 
 class AccessRefused(Exception):
     """The access token is not taken: it has ended, or what it belonged to has."""
+
+
+class LoginNeeded(Exception):
+    """The access token is taken, but the login behind it is too old, or of another kind.
+
+    Source: RFC 9470, section 3.
+    """
+
+    def __init__(self, max_age: str | None, acr_values: str | None) -> None:
+        super().__init__(f"max_age {max_age}, acr_values {acr_values}")
+        self.max_age = max_age
+        self.acr_values = acr_values
 
 
 class ApiRefused(Exception):
@@ -152,6 +168,7 @@ class PlatformApi:
 
         Raises:
             AccessRefused: the token is not taken.
+            LoginNeeded: it is, but whoever is behind it has to log in again.
             ApiRefused: the platform says no.
             PlatformAway: it does not answer as it should.
         """
@@ -165,13 +182,24 @@ class PlatformApi:
         except (HTTPError, InvalidURL, ValueError) as error:
             raise PlatformAway(type(error).__name__) from error
         if answer.status_code == 401:
-            raise AccessRefused
+            raise login_needed(answer.headers.get("www-authenticate", "")) or AccessRefused
         if answer.is_success:
             return said
         if answer.is_client_error and answer.status_code != 429:
             kind = str(said.get("type", "")) if isinstance(said, dict) else ""
             raise ApiRefused(answer.status_code, kind.removeprefix("/problems/")[:100])
         raise PlatformAway(f"{path} was answered with {answer.status_code}")
+
+
+def login_needed(challenge: str) -> LoginNeeded | None:
+    """Read whether a challenge asks for a new login, and for which."""
+    said = dict(PARAMETER.findall(challenge[:CHALLENGE_LIMIT]))
+    if said.get("error") != "insufficient_user_authentication":
+        return None
+    max_age = said.get("max_age", "")
+    return LoginNeeded(
+        max_age if SECONDS.fullmatch(max_age) else None, said.get("acr_values") or None
+    )
 
 
 def read(kind: type[Seen], said: Any) -> Seen:

@@ -8,28 +8,32 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
 from services.portal.gateways.authorization_server import AuthorizationServer, PlatformAway
-from services.portal.http.cookies import ATTEMPT_LIMIT, ATTEMPTS_LIMIT, LANGUAGE, SESSION
+from services.portal.http.cookies import (
+    ATTEMPT_LIMIT,
+    LOGGED_IN_AGAIN,
+    LOGGED_IN_AGAIN_SECONDS,
+    SESSION,
+)
 from services.portal.http.forms import is_own_form, is_slug
-from services.portal.http.pages import LOCALES, message_page
-from services.portal.http.present import needed, seals_of, who_is_present
-from services.portal.http.routes import SEE_OTHER, LoggedOut, Page
+from services.portal.http.pages import message_page
+from services.portal.http.present import needed, who_is_present
+from services.portal.http.routes import LoggedOut, Page
+from services.portal.http.way_in import CALLBACK_PATH, SEE_OTHER, to_login
 from services.portal.model.id_token import Person, person_in
-from services.portal.model.login_attempt import LoginAttempt, cookie_name_of, is_cookie_name
+from services.portal.model.login_attempt import LoginAttempt, cookie_name_of
 from services.portal.model.return_path import local_path
 from services.portal.model.signed import Keys, NotBelieved
 from services.portal.model.tokens import Tokens, TokensRefused
-from services.portal.settings import PortalSettings
+from services.portal.settings import PortalSettings, seals_of
 from services.portal.use_cases.end_session import Remains, end_session
 from services.portal.use_cases.open_session import open_session
 from shared.clock import utc_now
 from shared.http.browser import cookie_of, drop_cookie, read_answer, read_fields, set_cookie
-from shared.http.pages import LANGUAGES
 
 log = structlog.get_logger(__name__)
 
 router = APIRouter(route_class=Page, include_in_schema=False)
 
-CALLBACK_PATH: Final = "/session/callback"
 LOGGED_OUT_PATH: Final = "/session/logged-out"
 CODE_LIMIT: Final = 1_000
 
@@ -49,7 +53,7 @@ async def get_login(request: Request) -> Response:
     except LoggedOut:
         pass  # it ends when the new one begins
     member = asked.get("member", "")
-    return await _to_login(request, return_path, login_hint=member if is_slug(member) else None)
+    return await to_login(request, return_path, login_hint=member if is_slug(member) else None)
 
 
 @router.post("/session/switch")
@@ -64,10 +68,10 @@ async def post_switch(request: Request) -> Response:
     await needed(request)
     member = (fields or {}).get("member", "")
     if not member:
-        return await _to_login(request, "/", prompt="select_account")
+        return await to_login(request, "/", prompt="select_account")
     if not is_slug(member):
         return message_page(request, "malformed", status=400)
-    return await _to_login(request, "/", login_hint=member)
+    return await to_login(request, "/", login_hint=member)
 
 
 @router.get(CALLBACK_PATH)
@@ -143,32 +147,6 @@ def forget_browser(response: Response) -> None:
     response.headers["Clear-Site-Data"] = '"cache", "storage"'
 
 
-async def _to_login(request: Request, return_path: str, **wishes: str | None) -> Response:
-    settings: PortalSettings = request.app.state.settings
-    server: AuthorizationServer = request.app.state.authorization_server
-    lasts = timedelta(seconds=settings.portal_login_seconds)
-    attempt = LoginAttempt(return_path, utc_now() + lasts)
-    chosen = request.query_params.get(LOCALES) or cookie_of(request, LANGUAGE)
-    url = await server.authorization_url(
-        attempt,
-        redirect_uri=settings.own_url + CALLBACK_PATH,
-        ui_locales=chosen if chosen in LANGUAGES else None,
-        **wishes,
-    )
-    response = RedirectResponse(url, SEE_OTHER)
-    begun = [name for name in request.cookies if is_cookie_name(name)]
-    if len(begun) >= ATTEMPTS_LIMIT:
-        for name in begun:
-            drop_cookie(response, name)
-    set_cookie(
-        response,
-        attempt.cookie_name,
-        attempt.sealed(seals_of(settings)),
-        seconds=int(settings.portal_login_seconds),
-    )
-    return response
-
-
 async def _answered(
     request: Request, server: AuthorizationServer, attempt: LoginAttempt, answer: dict[str, str]
 ) -> Response:
@@ -193,6 +171,8 @@ async def _answered(
         return _not_believed(request, str(error))
     response = RedirectResponse(attempt.return_path, SEE_OTHER)
     set_cookie(response, SESSION, cookie)
+    if attempt.is_again:
+        set_cookie(response, LOGGED_IN_AGAIN, "1", seconds=LOGGED_IN_AGAIN_SECONDS)
     return response
 
 
@@ -204,6 +184,8 @@ async def _person(server: AuthorizationServer, tokens: Tokens, attempt: LoginAtt
             issuer=server.issuer,
             client_id=server.client_id,
             nonce=attempt.nonce,
+            max_age=attempt.max_age,
+            acr_values=attempt.acr_values,
             now=utc_now(),
         )
 

@@ -11,12 +11,11 @@ from services.portal.gateways.authorization_server import AuthorizationServer, P
 from services.portal.gateways.platform_api import AccessRefused
 from services.portal.http.cookies import SESSION
 from services.portal.http.routes import LoggedOut
-from services.portal.settings import PortalSettings
+from services.portal.settings import PortalSettings, seals_of
 from services.portal.use_cases.renew_tokens import renew_tokens
 from services.portal.use_cases.see_session import Present, see_session
 from shared.clock import utc_now
 from shared.http.browser import cookie_of
-from shared.sealing import Seals
 
 Answer = TypeVar("Answer")
 
@@ -98,6 +97,7 @@ async def asked(
     Raises:
         LoggedOut: the platform has ended the session.
         PlatformAway: it does not answer as it should.
+        LoginNeeded: it wants a new login; `Page` sends the browser there.
         ApiRefused: it says no.
     """
     try:
@@ -133,7 +133,3 @@ async def _renewed(request: Request, cookie: str, refused: str | None) -> Presen
     if found is None:
         raise LoggedOut
     return found
-
-
-def seals_of(settings: PortalSettings) -> Seals:
-    return Seals.read(settings.master_keys.get_secret_value())

@@ -12,19 +12,20 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.portal.gateways.authorization_server import PlatformAway
-from services.portal.gateways.platform_api import ApiRefused
-from services.portal.http.cookies import SESSION
+from services.portal.gateways.platform_api import ApiRefused, LoginNeeded
+from services.portal.http.cookies import LOGGED_IN_AGAIN, SESSION
 from services.portal.http.pages import here, message_page
+from services.portal.http.way_in import SEE_OTHER, to_login
+from services.portal.model.return_path import local_path
 from services.portal.settings import PortalSettings
 from shared.database import is_outage
-from shared.http.browser import comes_from, drop_cookie
+from shared.http.browser import comes_from, cookie_of, drop_cookie
 
 log = structlog.get_logger(__name__)
 
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 FROM_SERVERS = frozenset({"/session/backchannel-logout"})
 """What other servers send to us, and proves itself by a signature."""
-SEE_OTHER = 303
 RETRY_AFTER_SECONDS = "5"
 
 
@@ -43,7 +44,10 @@ class Page(APIRoute):
             try:
                 # A page asks the platform up to three things; people wait for two of them.
                 async with asyncio.timeout(2 * settings.portal_answer_seconds):
-                    return await handle(request)
+                    try:
+                        return await handle(request)
+                    except LoginNeeded as needed:
+                        return await log_in_again(request, needed)
             except LoggedOut:
                 response = RedirectResponse("/?ended=1", SEE_OTHER)
                 drop_cookie(response, SESSION)
@@ -56,6 +60,31 @@ class Page(APIRoute):
                 return fault_page(request, error)
 
         return handle_for_people
+
+
+async def log_in_again(request: Request, needed: LoginNeeded) -> Response:
+    """Send somebody to log in as the platform wants it, and back to the page where they were.
+
+    The session stands until the new one begins. Whoever comes from there and is asked once more is
+    told so: there is a provider that does not do what is asked, and no end to going round.
+    """
+    if cookie_of(request, LOGGED_IN_AGAIN) is None:
+        return await to_login(
+            request, back_here(request), max_age=needed.max_age, acr_values=needed.acr_values
+        )
+    response = message_page(
+        request, "login-not-enough", status=403, back=back_here(request), back_text="try_again"
+    )
+    drop_cookie(response, LOGGED_IN_AGAIN)
+    return response
+
+
+def back_here(request: Request) -> str:
+    """Where somebody goes on who has to do something else first; a form is to be sent again."""
+    if request.method == "GET":
+        return local_path(here(request))
+    settings: PortalSettings = request.app.state.settings
+    return local_path(request.headers.get("referer", "").removeprefix(settings.own_url))
 
 
 def fault_page(request: Request, error: Exception) -> Response:

@@ -11,8 +11,9 @@ from services.portal.http.forms import is_own_form
 from services.portal.http.login import forget_browser, leave
 from services.portal.http.pages import language_of, message_page, page
 from services.portal.http.present import asked, needed, who_is_present
-from services.portal.http.routes import SEE_OTHER, Page
+from services.portal.http.routes import Page
 from services.portal.http.times import shown
+from services.portal.http.way_in import SEE_OTHER
 from shared.http.browser import cookie_of, read_fields
 from shared.http.pages import Language
 

@@ -67,6 +67,10 @@ TEXTS: Final[Mapping[Language, Texts]] = {
         "not-believed": "The answer to the login could not be trusted. Begin again.",
         "session-over-title": "You could not be logged in",
         "session-over": "This login is good no longer. Begin again.",
+        "login-not-enough-title": "This needs a new login",
+        "login-not-enough": "You have logged in again, but your city's login does not say that it"
+        " was just now, or in the way that is asked for. You stay logged in, and nothing has been"
+        " changed. Ask whoever looks after that login.",
     },
     "ja": {
         "platform": "連携 Renkei",
@@ -130,6 +134,10 @@ TEXTS: Final[Mapping[Language, Texts]] = {
         "not-believed": "ログインの応答を信頼できませんでした。最初からやり直してください。",
         "session-over-title": "ログインできませんでした",
         "session-over": "このログインはすでに無効です。最初からやり直してください。",
+        "login-not-enough-title": "あらためてログインが必要です",
+        "login-not-enough": "もう一度ログインしましたが、都市のログインから、求められた時刻や"
+        "方法での本人確認が示されませんでした。ログインは保たれ、何も変更していません。"
+        "ログインの管理者にお問い合わせください。",
     },
 }
 

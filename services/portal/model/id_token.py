@@ -28,9 +28,27 @@ class Person:
 
 
 def person_in(
-    token: str, keys: Keys, *, issuer: str, client_id: str, nonce: str, now: datetime
+    token: str,
+    keys: Keys,
+    *,
+    issuer: str,
+    client_id: str,
+    nonce: str,
+    max_age: str | None = None,
+    acr_values: str | None = None,
+    now: datetime,
 ) -> Person:
     """Read an id_token that was made for this login.
+
+    Args:
+        token: as it arrived.
+        keys: of the authorization server.
+        issuer: which that is.
+        client_id: ours.
+        nonce: of the login.
+        max_age: how long ago, in seconds, the person may have proved who they are.
+        acr_values: ways of which that must have been one, parted by spaces.
+        now: when.
 
     Raises:
         NotBelieved: it was not.
@@ -45,6 +63,10 @@ def person_in(
     given = claims.get("nonce")
     if not isinstance(given, str) or not compare_digest(given.encode(), nonce.encode()):
         raise NotBelieved("for another login")
+    if max_age is not None and at > instant_in(claims, "auth_time") + int(max_age) + CLOCK_SECONDS:
+        raise NotBelieved("logged in too long ago")
+    if acr_values is not None and claims.get("acr") not in acr_values.split():
+        raise NotBelieved("logged in in another way")
     return Person(official_id=id_in(claims, "sub"), sid=id_in(claims, "sid"))
 
 

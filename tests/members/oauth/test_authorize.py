@@ -118,20 +118,20 @@ async def test_two_tabs_do_not_disturb_each_other(
 
 
 @pytest.mark.parametrize(
-    "asked",
+    ("asked", "path"),
     [
-        {"prompt": "login"},
-        {"prompt": "select_account"},
-        {"max_age": "0"},
-        {"max_age": "30"},
-        {"acr_values": "urn:renkei:mfa"},
+        ({"prompt": "login"}, "/login/tokyo"),
+        ({"prompt": "select_account"}, "/login"),
+        ({"max_age": "0"}, "/login/tokyo"),
+        ({"max_age": "30"}, "/login/tokyo"),
+        ({"acr_values": "urn:renkei:mfa"}, "/login/tokyo"),
     ],
     ids=str,
 )
 async def test_who_has_logged_in_does_so_again_where_that_is_asked_for(
-    desk: Desk, coordinator: Person, network: Network, asked: dict[str, str]
+    desk: Desk, coordinator: Person, network: Network, asked: dict[str, str], path: str
 ) -> None:
-    authorization = login_in(await desk.authorize(**asked))
+    authorization = login_in(await desk.authorize(**asked), path)
     async with network.database.sessions.begin() as session:
         await session.execute(update(SignIn).values(acr="urn:renkei:mfa"))
 
@@ -145,7 +145,7 @@ async def test_the_proof_of_somebody_elsewhere_counts_for_nobody_here(
 ) -> None:
     async with network.database.sessions.begin() as session:
         elsewhere = await log_in(session, "coordinator")
-    authorization = login_in(await desk.authorize(prompt="login"))
+    authorization = login_in(await desk.authorize(prompt="login"), "/login/tokyo")
 
     async with network.database.sessions.begin() as session:
         kept = await session.get_one(AuthorizationRequest, authorization)
@@ -162,7 +162,7 @@ async def test_who_has_logged_in_recently_is_not_asked_again(desk: Desk) -> None
 async def test_a_login_that_was_not_strong_enough_is_said(
     desk: Desk, coordinator: Person, network: Network
 ) -> None:
-    authorization = login_in(await desk.authorize(acr_values="urn:renkei:mfa"))
+    authorization = login_in(await desk.authorize(acr_values="urn:renkei:mfa"), "/login/tokyo")
 
     back = answer_in(await come_back(network, authorization, coordinator, desk))
 

@@ -29,21 +29,26 @@ function signingKey() {
   return { ...privateKey.export({ format: 'jwk' }), use: 'sig', alg: 'RS256' };
 }
 
-function providerOf(city) {
+function clientOf(record) {
+  return {
+    client_id: record.client_id,
+    client_secret: record.client_secret,
+    redirect_uris: [record.redirect_uri],
+    post_logout_redirect_uris: [record.logged_out_uri],
+    backchannel_logout_uri: record.backchannel_logout_uri,
+    backchannel_logout_session_required: true,
+    grant_types: ['authorization_code'],
+    response_types: ['code'],
+  };
+}
+
+// The first of an issuer's records is the city's own; the others are of cities that it serves, too.
+function providerOf([city, ...others]) {
   const people = new Map(city.people.map(({ subject, name, email }) => [
     subject, { sub: subject, name, email, email_verified: true },
   ]));
   const provider = new Provider(city.issuer, {
-    clients: [{
-      client_id: city.client_id,
-      client_secret: city.client_secret,
-      redirect_uris: [city.redirect_uri],
-      post_logout_redirect_uris: [city.logged_out_uri],
-      backchannel_logout_uri: city.backchannel_logout_uri,
-      backchannel_logout_session_required: true,
-      grant_types: ['authorization_code'],
-      response_types: ['code'],
-    }],
+    clients: [city, ...others].map(clientOf),
     claims: { acr: null, amr: null, auth_time: null, openid: ['sub'], profile: ['name'], email: ['email', 'email_verified'] },
     acrValues: [WITH_PASSWORD, WITH_SECOND_FACTOR],
     interactions: { url: (_ctx, { uid }) => `/${city.member}/interaction/${uid}`, policy: policy() },
@@ -126,9 +131,11 @@ async function interact(found, request, response) {
 }
 
 const [port, file] = process.argv.slice(2);
-const found = new Map(JSON.parse(readFileSync(file, 'utf8'))
-  .filter(({ kind }) => kind === 'node')
-  .map((city) => [city.member, providerOf(city)]));
+const records = JSON.parse(readFileSync(file, 'utf8')).filter(({ kind }) => kind === 'node');
+const found = new Map([...new Set(records.map(({ issuer }) => issuer))].map((issuer) => {
+  const provider = providerOf(records.filter((record) => record.issuer === issuer));
+  return [provider.city.member, provider];
+}));
 
 createServer((request, response) => {
   const [, first, second] = request.url.split(/[/?]/);

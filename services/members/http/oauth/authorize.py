@@ -96,9 +96,11 @@ class Asked:
         hint = self.parameters.get("login_hint", "")
         return hint if len(hint) <= SLUG_LIMIT and SLUG.fullmatch(hint) else None
 
-    @property
-    def login_path(self) -> str:
+    def login_path(self, sign_in: SignIn | None) -> str:
+        """Where the person proves who they are: where they did before, unless others are meant."""
         member = self.wanted_member
+        if member is None and sign_in is not None and "select_account" not in self.prompts:
+            member = sign_in.member
         return LOGIN_PATH if member is None else f"{LOGIN_PATH}/{member}"
 
     def needs_login(self, sign_in: SignIn | None, now: datetime) -> bool:
@@ -295,7 +297,7 @@ async def _answer(
             raise asked.refused(LoginRequiredError)
         if asked.kept is not None and asked.kept.reauthenticated_at is not None:
             raise asked.refused(AccessDeniedError)  # came back from the login as somebody else
-        return await _to_login(request, session, asked, now)
+        return await _to_login(request, session, asked, sign_in, now)
     if asked.is_weak(sign_in):
         raise asked.refused(AuthenticationUnmet)
     if not asked.client.serves(sign_in.member):
@@ -317,10 +319,14 @@ async def _signed_in(request: Request, session: AsyncSession, now: datetime) -> 
 
 
 async def _to_login(
-    request: Request, session: AsyncSession, asked: Asked, now: datetime
+    request: Request,
+    session: AsyncSession,
+    asked: Asked,
+    sign_in: SignIn | None,
+    now: datetime,
 ) -> Response:
     kept, browser = await _kept(request, session, asked, now)
-    target = f"{asked.login_path}?authorization={kept.id}"
+    target = f"{asked.login_path(sign_in)}?authorization={kept.id}"
     response = RedirectResponse(target, 302)
     set_cookie(response, AUTHORIZATION, browser)
     return response

@@ -55,6 +55,7 @@ from services.members.use_cases.provision_group import provision_group
 from services.members.use_cases.provision_official import provision_official
 from services.members.use_cases.remove_provisioned_group import remove_provisioned_group
 from services.members.use_cases.scim_fields import ProvisionedFields, ProvisionedGroupFields
+from shared.actor import ANY_LOGIN
 from shared.fields import NO_TEXT
 
 LOOKED_AT_MAX: Final = 1_000
@@ -161,6 +162,7 @@ class MemberStorage(AsyncScimStorage):
                 identifier,
                 expected=None,
                 speaker=self.directory.speaker,
+                login=ANY_LOGIN,
                 now=self.now,
             )
         else:
