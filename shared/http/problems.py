@@ -125,6 +125,17 @@ def refusal_answer(request: Request, refusal: Refusal) -> Response:
     return answer(problem, headers)
 
 
+def problem_among_others(refusal: Refusal) -> dict[str, Any]:
+    """A refusal as one of many that are answered together: without the state as it is now."""
+    return {
+        "type": f"/problems/{refusal.code}",
+        "title": refusal.title,
+        "status": status_of(type(refusal)),
+        "detail": refusal.detail,
+        **{name: member for name, member in refusal.members.items() if name != "current"},
+    }
+
+
 def answer(problem: Problem, headers: dict[str, str] | None = None) -> Response:
     body = problem.model_dump(mode="json", exclude_defaults=True)
     return JSONResponse(body, problem.status, headers, MEDIA_TYPE)

@@ -7,6 +7,7 @@ from services.projects.http import (
     contributions,
     exports,
     milestones,
+    milestones_together,
     participations,
     projects,
 )
@@ -33,6 +34,7 @@ def create_app(settings: Settings) -> FastAPI:
             projects.router,
             participations.router,
             milestones.router,
+            milestones_together.router,
             contributions.router,
         ],
         known_keys=KnownKeys,

@@ -68,12 +68,16 @@ async def milestone_for_change(
 ) -> MilestoneSeen:
     """Load a milestone that the actor may see; it and its project stay locked.
 
+    The project comes first, here and in whatever changes several of its milestones: locks are taken
+    in the order of the tables in the statement.
+
     Raises:
         MilestoneNotFound: for the actor there is none.
     """
     milestone = await session.scalar(
         select(Milestone)
-        .join(Milestone.project)
+        .select_from(Project)
+        .join(Milestone, Milestone.project_id == Project.id)
         .options(contains_eager(Milestone.project), selectinload(Milestone.contributions))
         .where(Milestone.id == milestone_id)
         .with_for_update(key_share=True)
