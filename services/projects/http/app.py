@@ -6,6 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.projects.http import (
     contributions,
     exports,
+    imports,
     milestones,
     milestones_together,
     participations,
@@ -35,6 +36,7 @@ def create_app(settings: Settings) -> FastAPI:
             participations.router,
             milestones.router,
             milestones_together.router,
+            imports.router,
             contributions.router,
         ],
         known_keys=KnownKeys,
