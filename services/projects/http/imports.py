@@ -49,6 +49,7 @@ router = APIRouter(
 
 SHEET: Final = "milestones"
 MILESTONE: Final = "milestone"
+OTHERS: Final = frozenset({"project", "contribution"})
 
 WORDS: Final = re.compile(r"(title|description|summary)\[(.*)\]", re.DOTALL)
 
@@ -64,6 +65,8 @@ READ: Final[Mapping[str, TypeAdapter[Any]]] = {
     "status": TypeAdapter(MilestoneStatus),
 }
 LANGUAGE: Final[TypeAdapter[str]] = TypeAdapter(LanguageTag)
+MILESTONES_MAX: Final = 1_000
+PROBLEMS_MAX: Final = 1_000
 WHOLE: Final = re.compile(r"[0-9]{1,10}")
 NEVER_EMPTY: Final = ("due_on", "time_zone")
 
@@ -101,9 +104,10 @@ class ImportOut(Output):
 BODY: Final[dict[str, Any]] = {
     "requestBody": {
         "required": True,
-        "description": "A header and at most 1 000 rows in at most 100 columns. Text is UTF-8, or "
-        "in the `charset` of the media type: `shift_jis` or `utf-16`; the delimiter is a comma, a "
-        "semicolon or a tab. Of a workbook the sheet `milestones` is read, or else the first one.",
+        "description": "A header, and at most 1 000 milestones in at most 100 columns. Text is "
+        "UTF-8, or in the `charset` of the media type: `shift_jis` or `utf-16`; the delimiter is a "
+        "comma, a semicolon or a tab. Of a workbook the sheet `milestones` is read, or else the "
+        "first one.",
         "content": {
             media_type: {"schema": {"type": "string", "format": "binary"}}
             for media_type in (CSV, XLSX)
@@ -142,18 +146,14 @@ async def post_milestones_import(
 
     A row without an `id` plans a milestone; one with an `id` changes its words and its deadline
     under the rules of the single changes, and `version` is its If-Match. If anything is refused,
-    `problems` names all of it by row and column.
+    `problems` names all of it by row and column, up to the first thousand.
     """
     # Whoever may not learns nothing of the file, and we do not read it.
     project, standing, _ = await project_for_change(session, project_id, actor=actor)
     project.ensure_led_by(standing)
-    table = await to_thread(
-        read_table,
-        await request.body(),
-        request.headers.get("content-type", ""),
-        sheet=SHEET,
+    rows, skipped, flaws = await to_thread(
+        _read, await request.body(), request.headers.get("content-type", "")
     )
-    rows, skipped, flaws = understood(table)
     outcomes = await import_milestones(
         session,
         project_id,
@@ -165,10 +165,14 @@ async def post_milestones_import(
     answer = _answer(dict(zip(rows, outcomes, strict=True)), skipped, flaws, dry_run=dry_run)
     if answer.problems and not dry_run:
         raise TableRefused(
-            f"There are {len(answer.problems)} problems.",
+            "Correct what `problems` names, and send all of it again.",
             members={"problems": [each.model_dump(mode="json") for each in answer.problems]},
         )
     return answer
+
+
+def _read(content: bytes, media_type: str) -> tuple[dict[int, MilestoneRow], list[int], list[Flaw]]:
+    return understood(read_table(content, media_type, sheet=SHEET))
 
 
 def understood(table: Table) -> tuple[dict[int, MilestoneRow], list[int], list[Flaw]]:
@@ -177,17 +181,22 @@ def understood(table: Table) -> tuple[dict[int, MilestoneRow], list[int], list[F
     Returns:
         The rows about milestones by their numbers, as far as nothing is wrong with them; the
         numbers of the rows about other things; and all that is wrong.
+
+    Raises:
+        TableTooLarge: there are more milestones than are entered at once.
     """
     flaws = [*table.flaws, *_unknown_columns(table.columns)]
     if len(flaws) > len(table.flaws):
         return {}, [], flaws
     rows: dict[int, MilestoneRow] = {}
-    skipped: list[int] = []
     seen: dict[UUID, int] = {}
+    flawed = {flaw.row for flaw in table.flaws}
+    skipped = [row.number for row in table.rows if row.cells.get("kind", "").strip() in OTHERS]
+    if len(table.rows) - len(skipped) > MILESTONES_MAX:
+        raise TableTooLarge(f"It has more than {MILESTONES_MAX} milestones.")
     for row in table.rows:
         kind = row.cells.get("kind", MILESTONE).strip()
-        if kind in {"project", "contribution"}:
-            skipped.append(row.number)
+        if kind in OTHERS:
             continue
         if kind != MILESTONE:
             flaws.append(Flaw(row.number, "kind", "kind-unknown", "It is no kind of row."))
@@ -199,7 +208,7 @@ def understood(table: Table) -> tuple[dict[int, MilestoneRow], list[int], list[F
             wrong.append(Flaw(row.number, "id", "row-repeated", detail))
         elif named is not None:
             seen[named] = row.number
-        if not wrong and not any(flaw.row == row.number for flaw in table.flaws):
+        if not wrong and row.number not in flawed:
             rows[row.number] = MilestoneRow(**fields)
         flaws += wrong
     return rows, skipped, flaws
@@ -293,5 +302,5 @@ def _answer(
     return ImportOut(
         dry_run=dry_run,
         rows=sorted(rows, key=lambda each: each.row),
-        problems=sorted(problems, key=lambda each: (each.row, each.column or "")),
+        problems=sorted(problems, key=lambda each: (each.row, each.column or ""))[:PROBLEMS_MAX],
     )

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import selectinload
+from sqlalchemy.orm import contains_eager, selectinload
 
 from services.projects.model.milestone import Milestone
 
@@ -20,9 +20,10 @@ async def milestones_for_change(
     """
     found = await session.scalars(
         select(Milestone)
-        .options(selectinload(Milestone.contributions))
+        .join(Milestone.project)
+        .options(contains_eager(Milestone.project), selectinload(Milestone.contributions))
         .where(Milestone.project_id == project_id, Milestone.id.in_(milestone_ids))
         .order_by(Milestone.id)
-        .with_for_update(key_share=True)
+        .with_for_update(key_share=True, of=Milestone)
     )
     return {milestone.id: milestone for milestone in found}

@@ -88,7 +88,7 @@ async def import_milestones(
         ProjectNotFound: for the actor there is none.
         MissingScope, MemberNotActive, NotProjectLead: the actor may not.
     """
-    project, standing, _ = await project_for_change(session, project_id, actor=actor)
+    project, standing, progress = await project_for_change(session, project_id, actor=actor)
     project.ensure_led_by(standing)
     named = [row.id for row in rows if row.id is not None]
     found = await milestones_for_change(session, project_id, named)
@@ -117,6 +117,7 @@ async def import_milestones(
             due_on=due_on,
             time_zone=time_zone,
             accountable=accountable,
+            seen=(project, standing, progress),
         )
         return Entered(milestone.id, ("planned",))
 
@@ -128,7 +129,13 @@ async def import_milestones(
         is_moved = deadline != (milestone.due_on, milestone.time_zone)
         if changes := changes_of(row, milestone):
             await change_milestone(
-                session, milestone.id, actor=actor, now=now, expected=row.version, changes=changes
+                session,
+                milestone.id,
+                actor=actor,
+                now=now,
+                expected=row.version,
+                changes=changes,
+                seen=(milestone, standing),
             )
             results.append("changed")
         if is_moved:
@@ -142,6 +149,7 @@ async def import_milestones(
                 expected=None,
                 due_on=due_on,
                 time_zone=time_zone,
+                seen=(milestone, standing),
             )
             results.append("rescheduled")
         return Entered(milestone.id, tuple(results) or ("unchanged",))

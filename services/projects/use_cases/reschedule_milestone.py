@@ -21,8 +21,11 @@ async def reschedule_milestone(
     expected: int | None,
     due_on: date,
     time_zone: str,
+    seen: MilestoneSeen | None = None,
 ) -> MilestoneSeen:
     """Let a milestone be due at the end of another day.
+
+    `seen` is the milestone as it was loaded for change in this transaction, if it was.
 
     Raises:
         MilestoneNotFound: for the actor there is none.
@@ -31,7 +34,7 @@ async def reschedule_milestone(
         ProjectEnded, ProjectNotUnderWay, MilestoneEnded: nothing here changes now.
         OthersAreAffected: another member is accountable or contributes.
     """
-    milestone, standing = await milestone_for_change(session, milestone_id, actor=actor)
+    milestone, standing = seen or await milestone_for_change(session, milestone_id, actor=actor)
     milestone.project.ensure_led_by(standing)
     before = milestone.state()
     ensure_version(expected, before)

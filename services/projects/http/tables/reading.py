@@ -2,7 +2,7 @@
 
 What cannot be read is refused as a whole; what is wrong with one cell is noted, so that all of it
 is known at once. The body is not larger than the platform takes; beyond that a table has at most
-1 000 rows below its header and 100 columns.
+5 000 rows below its header and 100 columns.
 """
 
 import csv
@@ -17,7 +17,7 @@ from services.projects.http.tables.workbook import XLSX, FileUnreadable, cells_o
 from shared.refusals import MediaTypeUnsupported, TooLarge
 
 CSV: Final = "text/csv"
-ROWS_MAX: Final = 1_000
+ROWS_MAX: Final = 5_000
 COLUMNS_MAX: Final = 100
 
 ENCODINGS: Final = {
