@@ -69,6 +69,10 @@ class TooLarge(Refusal):
     """The request is bigger than the platform takes."""
 
 
+class MediaTypeUnsupported(Refusal):
+    """The body of the request is in a form that this address does not read."""
+
+
 class TooManyRequests(Refusal):
     """Whoever asks has asked too often; `members` say when to come again, as `retry_after`."""
 

@@ -34,6 +34,9 @@ class Settings(BaseSettings):
     )
     request_seconds: Seconds = 10
     statement_seconds: Seconds = 8
+    streaming_seconds: Seconds = Field(
+        default=100, description="For an answer that is sent while it is made, if it moves."
+    )
     body_limit_bytes: Annotated[int, Field(ge=1)] = 1_000_000
     token_leeway_seconds: Annotated[float, Field(ge=0)] = 5
     jwks_lifetime_seconds: Seconds = 300

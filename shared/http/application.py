@@ -32,6 +32,7 @@ from shared.http.problems import (
     fault_answer,
     plain_problem,
 )
+from shared.http.streaming import STATE, Patience
 from shared.http.transaction import Route
 from shared.identifiers import new_id
 from shared.messaging.broker import connected
@@ -291,7 +292,12 @@ class Observing:
         if not is_at_most(Headers(scope=scope).get("content-length", "0"), limit):
             await too_large(path, limit)(scope, receive, send)
             return
-        async with asyncio.timeout(self.settings.request_seconds), self.turns:
+        async with asyncio.timeout(self.settings.request_seconds) as timeout, self.turns:
+            scope.setdefault("state", {})[STATE] = Patience(
+                timeout,
+                pause_seconds=self.settings.request_seconds,
+                whole_seconds=self.settings.streaming_seconds,
+            )
             await self.app(scope, limited(receive, limit), send)
 
 

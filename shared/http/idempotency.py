@@ -153,11 +153,15 @@ async def answer_again(
 
 async def fingerprint_of(request: Request) -> bytes:
     """What tells a repetition from another request: all that may change the answer."""
-    parts = (
+    parts = [
         request.url.query.encode(),
         request.headers.get("if-match", "").encode(),
         await request.body(),
-    )
+    ]
+    # The same bytes are another table in another encoding; JSON has only one.
+    media_type = request.headers.get("content-type", "")
+    if media_type and not media_type.startswith("application/json"):
+        parts.append(media_type.encode())
     return hashlib.sha256(b"\0".join(parts)).digest()
 
 

@@ -28,6 +28,7 @@ from shared.refusals import (
     Conflict,
     Forbidden,
     Invalid,
+    MediaTypeUnsupported,
     NotFound,
     PreconditionFailed,
     PreconditionRequired,
@@ -50,6 +51,7 @@ STATUS: Final[dict[type[Refusal], int]] = {
     Conflict: 409,
     PreconditionFailed: 412,
     TooLarge: 413,
+    MediaTypeUnsupported: 415,
     Invalid: 422,
     PreconditionRequired: 428,
     TooManyRequests: 429,
@@ -139,6 +141,17 @@ def challenge(request: Request, refusal: Refusal) -> str:
     elif request.headers.get("authorization"):
         said["error"] = "invalid_token"
     return "Bearer " + ", ".join(f'{name}="{value}"' for name, value in said.items())
+
+
+def problem_among_others(refusal: Refusal) -> dict[str, Any]:
+    """A refusal as one of many that are answered together: without the state as it is now."""
+    return {
+        "type": f"/problems/{refusal.code}",
+        "title": refusal.title,
+        "status": status_of(type(refusal)),
+        "detail": refusal.detail,
+        **{name: member for name, member in refusal.members.items() if name != "current"},
+    }
 
 
 def answer(problem: Problem, headers: dict[str, str] | None = None) -> Response:

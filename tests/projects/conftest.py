@@ -47,6 +47,14 @@ class Cities:
             headers={name: value for name, value in headers.items() if value is not None},
         )
 
+    async def send(
+        self, member: str, path: str, content: bytes, media_type: str, *, key: str | None = None
+    ) -> Response:
+        """Send a file for `member`."""
+        client = self.clients.setdefault((member, SCOPES), api(self.app, member, SCOPES))
+        headers = {"Content-Type": media_type} | ({"Idempotency-Key": key} if key else {})
+        return await client.post(f"/api/v1{path}", content=content, headers=headers)
+
     async def get(self, member: str, path: str) -> Any:
         """Read what must be there."""
         response = await self.call(member, "GET", path)

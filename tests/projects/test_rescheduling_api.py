@@ -320,3 +320,54 @@ async def test_who_changed_it_first_is_shown_to_whom_comes_second(
 
     assert second.status_code == 412
     assert second.json()["current"]["title"] == {"en": "First"}
+
+
+def bulk_move(milestone: Milestone, due_on: str) -> dict[str, Any]:
+    change = {"action": "reschedule", "due_on": due_on, "time_zone": "Asia/Tokyo"}
+    return {"id": str(milestone.id), "version": milestone.version, **change}
+
+
+async def test_a_chain_is_moved_together_by_the_versions_that_were_read(
+    cities: Cities, sessions: Sessions
+) -> None:
+    scene = working()
+    first, second = scene.plan(due_on=date(2026, 9, 1)), scene.plan(due_on=date(2026, 9, 1))
+    scene.wait(second, first)
+    await scene.store(sessions)
+
+    answer = await cities.call(
+        "tokyo",
+        "POST",
+        f"/projects/{scene.project.id}/milestones/bulk",
+        {"items": [bulk_move(first, "2026-10-01"), bulk_move(second, "2026-10-15")]},
+    )
+
+    assert answer.status_code == 200, answer.text
+    assert [one["due_on"] for one in answer.json()["items"]] == ["2026-10-01", "2026-10-15"]
+    assert len(await announced(sessions)) == 3
+
+
+async def test_no_bulk_and_no_table_moves_what_others_wait_for(
+    cities: Cities, sessions: Sessions
+) -> None:
+    chain = await Chain().stored(sessions)
+    project = chain.scene.project.id
+    table = f"id,due_on\n{chain.first.id},2026-11-30\n".encode()
+
+    together = await cities.call(
+        "tokyo",
+        "POST",
+        f"/projects/{project}/milestones/bulk",
+        {"items": [bulk_move(chain.first, "2026-11-30")]},
+    )
+    imported = await cities.send(
+        "tokyo", f"/projects/{project}/milestones/import", table, "text/csv"
+    )
+
+    [problem] = together.json()["problems"]
+    assert problem["type"] == "/problems/others-are-affected"
+    assert problem["affected_members"] == ["delhi", "seoul"]
+    assert imported.status_code == 422
+    assert "others-are-affected" in imported.text
+    assert await due(cities, chain.first) == "2026-09-01"
+    assert await announced(sessions) == []

@@ -1,7 +1,7 @@
 """The largest fact that a client can cause is one that the broker takes."""
 
-from services.projects.http.fields import ALL_LANGUAGES_MAX
 from services.projects.model.milestone import CONTRIBUTIONS_MAX
+from services.projects.model.rewording import ALL_LANGUAGES_MAX
 from shared.contracts.event import EVERYONE
 from shared.contracts.projects import ContributionReturned, MilestoneChanged
 from shared.messaging.outbox import BODY_LIMIT_BYTES

@@ -49,6 +49,7 @@ def with_returned(scene: Scene) -> None:
 
 CASES = [
     Case("GET", "/projects/{project}", codes=SEEN),
+    Case("GET", "/projects/{project}/export", codes=SEEN),
     Case("PATCH", "/projects/{project}", {"title": {"en": "Air"}}),
     Case("POST", "/projects/{project}/proposal", codes=(409, 403, 403, 404, 404)),
     Case("POST", "/projects/{project}/activation", codes=(409, 403, 403, 404, 404)),

@@ -272,3 +272,20 @@ async def test_a_commit_with_a_key_wakes_the_relay_only_afterwards(place: Place)
 
     assert response.status_code == 201
     assert order == ["committed", "told"]
+
+
+async def test_the_same_bytes_in_another_encoding_are_another_request(place: Place) -> None:
+    async with client_of(place) as client:
+        answers = [
+            await client.post(
+                "/api/v1/things/refusals/thing-unknown",
+                content=b'{"title": "Pier"}',
+                headers=KEY | {"Content-Type": media_type},
+            )
+            for media_type in ("application/json", "application/problem+json; charset=utf-16")
+        ]
+
+    assert [answer.json()["type"] for answer in answers] == [
+        "/problems/thing-unknown",
+        "/problems/idempotency-key-reused",
+    ]

@@ -6,8 +6,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.projects.http import (
     contributions,
     decisions,
+    exports,
     handovers,
+    imports,
     milestones,
+    milestones_together,
     participations,
     projects,
     schedules,
@@ -30,9 +33,13 @@ def create_app(settings: Settings) -> FastAPI:
         "Projects",
         settings,
         [
+            # Before `projects`, which would take `/export` for an id.
+            exports.router,
             projects.router,
             participations.router,
             milestones.router,
+            milestones_together.router,
+            imports.router,
             contributions.router,
             schedules.router,
             decisions.router,

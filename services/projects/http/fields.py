@@ -1,12 +1,11 @@
 """Lengths of text, so small that a fact with all of it stays below what the broker takes."""
 
-from typing import Annotated, Final
+from typing import Annotated
 
 from pydantic import AfterValidator, StringConstraints
 
+from services.projects.model.rewording import ALL_LANGUAGES_MAX
 from shared.fields import Input, Text, Texts
-
-ALL_LANGUAGES_MAX: Final = 20_000
 
 
 def _at_most(limit: int) -> AfterValidator:

@@ -1,6 +1,6 @@
 """Every SELECT of milestones and their contributions."""
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -124,23 +124,6 @@ async def plan_seen(reading: Reading, project_id: UUID, *, actor: Actor) -> Plan
     return Plan(map(_step, await reading.rows(_PLAN, {"project_id": project_id})))
 
 
-async def milestones_of_locked_project(
-    session: AsyncSession, project: Project, ids: Collection[UUID]
-) -> list[Milestone]:
-    """Load milestones of a project that is locked, and lock them, in the order of their ids."""
-    found = await session.scalars(
-        select(Milestone)
-        .options(selectinload(Milestone.contributions))
-        .where(Milestone.project_id == project.id, Milestone.id.in_(ids))
-        .order_by(Milestone.id)
-        .with_for_update(key_share=True)
-    )
-    milestones = list(found)
-    for milestone in milestones:
-        set_committed_value(milestone, "project", project)
-    return milestones
-
-
 async def milestone_seen(reading: Reading, milestone_id: UUID, *, actor: Actor) -> MilestoneSeen:
     """Load a milestone of a project that the actor may see.
 
@@ -160,6 +143,9 @@ async def milestone_for_change(
     session: AsyncSession, milestone_id: UUID, *, actor: Actor
 ) -> MilestoneSeen:
     """Load a milestone that the actor may see; its project and it stay locked, in this order.
+
+    The project comes first, here and in whatever changes several of its milestones: locks are taken
+    in the order of the tables in the statement.
 
     Raises:
         MilestoneNotFound: for the actor there is none.

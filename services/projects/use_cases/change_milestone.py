@@ -21,8 +21,11 @@ async def change_milestone(
     now: datetime,
     expected: int | None,
     changes: MilestoneChanges,
+    seen: MilestoneSeen | None = None,
 ) -> MilestoneSeen:
     """Replace the given fields of a milestone.
+
+    `seen` is the milestone as it was loaded for change in this transaction, if it was.
 
     Raises:
         MilestoneNotFound: for the actor there is none.
@@ -30,7 +33,7 @@ async def change_milestone(
         VersionStale: the milestone is not at the expected version.
         ProjectEnded, ProjectNotUnderWay, MilestoneEnded: nothing here changes now.
     """
-    milestone, standing = await milestone_for_change(session, milestone_id, actor=actor)
+    milestone, standing = seen or await milestone_for_change(session, milestone_id, actor=actor)
     milestone.project.ensure_led_by(standing)
     before = milestone.state()
     ensure_version(expected, before)

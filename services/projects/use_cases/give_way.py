@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.projects.model.project import Project
-from services.projects.queries.milestones import milestones_of_locked_project
+from services.projects.queries.milestones_together import milestones_for_change
 from shared.actor import Actor
 from shared.contracts.projects import MilestoneRescheduled
 
@@ -28,7 +28,7 @@ async def give_way(
     """
     if not moved:
         return []
-    found = {each.id: each for each in await milestones_of_locked_project(session, project, moved)}
+    found = await milestones_for_change(session, project.id, moved)
     facts = []
     for milestone_id, due_on in moved.items():
         milestone = found[milestone_id]

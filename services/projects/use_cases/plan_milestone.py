@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.projects.model.milestone import Milestone
 from services.projects.queries.milestones import MilestoneSeen
-from services.projects.queries.projects import project_for_change
+from services.projects.queries.projects import ProjectSeen, project_for_change
 from shared.actor import Actor
 from shared.contracts.projects import MilestonePlanned
 from shared.messaging.outbox import announce
@@ -24,8 +24,11 @@ async def plan_milestone(
     due_on: date,
     time_zone: str,
     accountable: str,
+    seen: ProjectSeen | None = None,
 ) -> MilestoneSeen:
     """Owe a result by the end of `due_on` in `time_zone`.
+
+    `seen` is the project as it was loaded for change in this transaction, if it was.
 
     Raises:
         ProjectNotFound: for the actor there is none.
@@ -33,7 +36,7 @@ async def plan_milestone(
         ProjectEnded, ProjectNotUnderWay: the project is not open for planning.
         MemberNotParticipating: `accountable` neither leads, takes part nor is invited to.
     """
-    project, standing, _ = await project_for_change(session, project_id, actor=actor)
+    project, standing, _ = seen or await project_for_change(session, project_id, actor=actor)
     milestone = Milestone.plan(
         project,
         title=title,

@@ -77,8 +77,11 @@ async def reschedule_milestone(
     expected: int | None,
     due_on: date,
     time_zone: str,
+    seen: MilestoneSeen | None = None,
 ) -> MilestoneSeen:
     """Let a milestone be due at the end of another day, and what waits for it no earlier.
+
+    `seen` is the milestone as it was loaded for change in this transaction, if it was.
 
     Raises:
         MilestoneNotFound: for the actor there is none.
@@ -88,7 +91,7 @@ async def reschedule_milestone(
         DeadlineTooEarly: it waits for something that is due later.
         OthersAreAffected: another member is accountable or contributes, here or behind it.
     """
-    milestone, standing = await milestone_for_change(session, milestone_id, actor=actor)
+    milestone, standing = seen or await milestone_for_change(session, milestone_id, actor=actor)
     milestone.project.ensure_led_by(standing)
     before = milestone.state()
     ensure_version(expected, before)

@@ -16,11 +16,11 @@ from services.projects.model.milestone import (
     Milestone,
     affected_by,
     ensure_nobody_is_touched,
-    no_milestone,
 )
 from services.projects.model.participation import Participation
 from services.projects.model.standing import Standing
-from services.projects.queries.milestones import milestones_of_locked_project, plan_of
+from services.projects.queries.milestones import plan_of
+from services.projects.queries.milestones_together import milestones_for_change
 from services.projects.queries.participations import open_participation_of
 from services.projects.queries.projects import progress_in
 from services.projects.queries.standings import known_member
@@ -223,10 +223,8 @@ ACTS: Final[dict[type[Any], Act]] = {
 async def _milestone(
     session: AsyncSession, decision: Decision, effect: RescheduleMilestone | CancelMilestone
 ) -> Milestone:
-    found = await milestones_of_locked_project(session, decision.project, [effect.milestone_id])
-    if not found:
-        raise no_milestone(effect.milestone_id)
-    return found[0]
+    found = await milestones_for_change(session, decision.project_id, [effect.milestone_id])
+    return found[effect.milestone_id]
 
 
 def _ensure_all_were_asked(decision: Decision, affected: list[str]) -> None:

@@ -19,7 +19,8 @@ from services.projects.model.participation import ensure_can_be_admitted
 from services.projects.model.project import Project
 from services.projects.model.standing import Standing
 from services.projects.queries.decisions import open_decisions_of
-from services.projects.queries.milestones import milestones_of_locked_project, plan_of
+from services.projects.queries.milestones import plan_of
+from services.projects.queries.milestones_together import milestones_for_change
 from services.projects.queries.standings import known_member
 from shared.contracts.projects import AdmitMember, CancelMilestone, RescheduleMilestone
 
@@ -61,10 +62,10 @@ async def who_is_asked(
 
 
 async def _milestone(session: AsyncSession, project: Project, milestone_id: UUID) -> Milestone:
-    found = await milestones_of_locked_project(session, project, [milestone_id])
-    if not found:
+    found = await milestones_for_change(session, project.id, [milestone_id])
+    if milestone_id not in found:
         raise MilestoneUnknown(f"The project has no milestone {milestone_id}.")
-    return found[0]
+    return found[milestone_id]
 
 
 async def _ensure_not_asked(session: AsyncSession, project: Project, milestone_id: UUID) -> None:

@@ -1,0 +1,1 @@
+"""Projects and milestones as tables: files that people open in a spreadsheet and send back."""

@@ -1,0 +1,110 @@
+"""Answers that are sent while they are made: in pieces, for as long as they move, a few at once."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import pytest
+
+from shared.http.streaming import Patience, Streamed, TooManyAtOnce, Turns
+
+
+class Client:
+    """Takes what is sent, and goes away after so many pieces."""
+
+    def __init__(self, goes_after: int | None = None) -> None:
+        self.took: list[Any] = []
+        self.goes_after = goes_after
+        self.is_gone = asyncio.Event()
+
+    async def receive(self) -> Any:
+        await self.is_gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Any) -> None:
+        self.took.append(message.get("body", message.get("status")))
+        if len(self.took) == self.goes_after:
+            self.is_gone.set()
+            await asyncio.Event().wait()  # what is sent to nobody may never arrive
+
+
+class Made:
+    """Three pieces, and whether their making has ended."""
+
+    def __init__(self, fails_at: int | None = None) -> None:
+        self.fails_at = fails_at
+        self.has_ended = False
+
+    async def pieces(self) -> AsyncGenerator[bytes, None]:
+        try:
+            for number, piece in enumerate((b"a", b"b", b"c")):
+                if number == self.fails_at:
+                    raise ValueError(number)
+                yield piece
+        finally:
+            self.has_ended = True
+
+
+async def answer(made: Made, client: Client, turns: Turns) -> None:
+    async with asyncio.timeout(10) as timeout:
+        patience = Patience(timeout, pause_seconds=10, whole_seconds=10)
+        streamed = Streamed(
+            made.pieces(), turns=turns, patience=patience, media_type="text/plain", headers={}
+        )
+        await streamed({"type": "http"}, client.receive, client.send)
+
+
+async def test_an_answer_is_sent_piece_by_piece() -> None:
+    made, client = Made(), Client()
+
+    await answer(made, client, Turns(1))
+
+    assert client.took == [200, b"a", b"b", b"c", b""]
+    assert made.has_ended
+
+
+@pytest.mark.parametrize(("fails_at", "took"), [(0, []), (2, [200, b"a", b"b"])])
+async def test_what_fails_first_has_sent_nothing_and_what_fails_later_is_cut_off(
+    fails_at: int, took: list[Any]
+) -> None:
+    made, client = Made(fails_at), Client()
+
+    with pytest.raises(ValueError, match=str(fails_at)):
+        await answer(made, client, Turns(1))
+
+    assert client.took == took
+    assert made.has_ended
+
+
+async def test_who_goes_away_gets_no_more_and_frees_the_turn() -> None:
+    made, client, turns = Made(), Client(goes_after=2), Turns(1)
+
+    await answer(made, client, turns)
+
+    assert client.took == [200, b"a"]
+    assert made.has_ended
+    with turns.one():
+        pass
+
+
+async def test_only_so_many_are_made_at_once() -> None:
+    made, client, turns = Made(), Client(), Turns(1)
+
+    with turns.one(), pytest.raises(TooManyAtOnce):
+        await answer(made, client, turns)
+
+    assert client.took == []
+
+
+async def test_what_moves_has_its_time_again_but_not_for_ever() -> None:
+    began = asyncio.get_running_loop().time()
+    async with asyncio.timeout(10) as timeout:  # noqa: ASYNC100 -- never waits
+        Patience(timeout, pause_seconds=1000, whole_seconds=3000).moved()
+        longer = timeout.when()
+        Patience(timeout, pause_seconds=1000, whole_seconds=50).moved()
+        at_last = timeout.when()
+
+    assert longer is not None
+    assert at_last is not None
+    assert 1000 <= longer - began < 1050
+    assert 50 <= at_last - began < 100
