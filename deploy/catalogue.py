@@ -123,6 +123,7 @@ EXAMPLES: Final[dict[str, Any]] = {
     "objectives": ["common-issues"],
     "reference": "crisis-management",
     "version": 2,
+    "withdrawn_by": "member",
 }
 
 

@@ -6,7 +6,12 @@ from typing import Final
 from services.projects.consumers.members import SUBSCRIPTIONS
 from services.projects.model.known import KnownSession
 from services.projects.settings import ProjectsSettings
+from services.projects.use_cases.end_announced_participations import (
+    end_announced_participations,
+)
+from services.projects.use_cases.expire_invitations import expire_invitations
 from services.projects.use_cases.note_overdue_milestones import note_overdue_milestones
+from services.projects.use_cases.remind_invited_members import remind_invited_members
 from shared.serving import Worker
 from shared.timers import Timer, forgetting
 
@@ -17,6 +22,9 @@ WORKER: Final = Worker(
     subscriptions=SUBSCRIPTIONS,
     timers=[
         Timer("milestones-overdue", note_overdue_milestones),
+        Timer("invitations-to-remind", remind_invited_members),
+        Timer("invitations-to-expire", expire_invitations),
+        Timer("participations-to-end", end_announced_participations),
         Timer("forget-sessions", forgetting(KnownSession.good_until), every_seconds=HOUR_SECONDS),
     ],
 )
