@@ -16,15 +16,21 @@ from shared.contracts.projects import (
     ContributionRequested,
     ContributionReturned,
     ContributionState,
+    InvitationExtended,
+    InvitationRevoked,
     MilestoneBecameOverdue,
     MilestoneEvent,
     MilestonePlanned,
     ParticipationAccepted,
     ParticipationDeclined,
     ParticipationEvent,
+    ParticipationExpired,
     ParticipationInvited,
+    ParticipationReminded,
     ParticipationWithdrawn,
     ProjectEvent,
+    WithdrawalAnnounced,
+    WithdrawalRetracted,
 )
 
 Reason = Literal[
@@ -57,7 +63,20 @@ COORDINATORS: Final[tuple[Role, ...]] = ("coordinator",)
 THOSE_AT_WORK: Final[tuple[Role, ...]] = ("coordinator", "contributor")
 ADMINISTRATORS: Final[tuple[Role, ...]] = ("administrator",)
 
-ANSWERS: Final = (ParticipationAccepted, ParticipationDeclined, ParticipationWithdrawn)
+INVITATIONS: Final = (
+    ParticipationInvited,
+    ParticipationReminded,
+    InvitationExtended,
+    InvitationRevoked,
+)
+ANSWERS: Final = (
+    ParticipationAccepted,
+    ParticipationDeclined,
+    ParticipationExpired,
+    WithdrawalAnnounced,
+    WithdrawalRetracted,
+    ParticipationWithdrawn,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +108,7 @@ def concerns(event: Event[Any]) -> list[Concern]:
 
 
 def _by_participation(event: ParticipationEvent) -> list[Concern]:
-    if isinstance(event, ParticipationInvited):
+    if isinstance(event, INVITATIONS):
         return [Concern("invited", COORDINATORS, (event.data.state.member,))]
     if isinstance(event, ANSWERS):
         return [Concern("answered", COORDINATORS, found_by="lead")]
@@ -170,7 +189,10 @@ def subject_of(event: Event[Any]) -> Subject:
         return Subject("milestone", milestone.id, milestone.project_id, milestone.title, by | shown)
     if isinstance(event, ParticipationEvent):
         place = event.data.state
-        shown = place.model_dump(mode="json", include={"member", "role", "status"})
+        shown = place.model_dump(
+            mode="json",
+            include={"member", "role", "status", "answer_by_on", "time_zone", "withdraws_on"},
+        )
         return Subject("participation", place.id, place.project_id, None, by | shown)
     if isinstance(event, ProjectEvent):
         project = event.data.state
