@@ -148,6 +148,7 @@ EXAMPLES: Final[dict[str, Any]] = {
         "time_zone": "Asia/Seoul",
     },
     "version": 2,
+    "withdrawn_by": "member",
 }
 
 

@@ -2,5 +2,6 @@
 
 Owns: project, participation, milestone with its contributions.
 Publishes: the facts in `shared/contracts/projects.py`.
-Consumes: members.member, members.official, members.client (copies).
+Consumes: members.member, members.official, members.client (copies); who leaves the network loses
+its places.
 """

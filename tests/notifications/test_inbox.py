@@ -17,15 +17,21 @@ from shared.contracts.projects import (
     ContributionDelivered,
     ContributionRequested,
     ContributionReturned,
+    InvitationExtended,
+    InvitationRevoked,
     MilestoneBecameOverdue,
     MilestoneCompleted,
     MilestoneRescheduled,
     ParticipationAccepted,
     ParticipationDeclined,
+    ParticipationExpired,
     ParticipationInvited,
+    ParticipationReminded,
     ParticipationWithdrawn,
     ProjectChanged,
     ProjectDrafted,
+    WithdrawalAnnounced,
+    WithdrawalRetracted,
 )
 from shared.identifiers import new_id
 from shared.timers import tick
@@ -128,6 +134,36 @@ BOTH = {"tokyo": "participating", "seoul": "participating"}
             participation(HARBOUR, "seoul", status="withdrawn", kind=ParticipationWithdrawn),
             {"tokyo": "answered"},
             id="withdrawn",
+        ),
+        pytest.param(
+            participation(HARBOUR, "delhi", status="invited", kind=ParticipationReminded),
+            {"delhi": "invited"},
+            id="reminded",
+        ),
+        pytest.param(
+            participation(HARBOUR, "delhi", status="invited", kind=InvitationExtended),
+            {"delhi": "invited"},
+            id="invitation extended",
+        ),
+        pytest.param(
+            participation(HARBOUR, "delhi", status="withdrawn", kind=InvitationRevoked),
+            {"delhi": "invited"},
+            id="invitation revoked",
+        ),
+        pytest.param(
+            participation(HARBOUR, "delhi", status="expired", kind=ParticipationExpired),
+            {"tokyo": "answered"},
+            id="expired",
+        ),
+        pytest.param(
+            participation(HARBOUR, "seoul", kind=WithdrawalAnnounced),
+            {"tokyo": "answered"},
+            id="withdrawal announced",
+        ),
+        pytest.param(
+            participation(HARBOUR, "seoul", kind=WithdrawalRetracted),
+            {"tokyo": "answered"},
+            id="withdrawal retracted",
         ),
         pytest.param(project(HARBOUR, kind=ProjectChanged), BOTH, id="project of the network"),
         pytest.param(

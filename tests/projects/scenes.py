@@ -17,6 +17,7 @@ from shared.contracts.projects import DecisionRule, Effect, PositionTaken, Visib
 from shared.database import Sessions
 
 NOON: Final = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
+LATER: Final = date(2099, 12, 31)  # for what is stored and used by the real clock
 SCOPES: Final = frozenset({"projects:read", "projects:contribute", "projects:write"})
 ZONES: Final = {
     "tokyo": "Asia/Tokyo",
@@ -86,6 +87,7 @@ class Scene:
             known=known(member),
             role=role,
             note=None,
+            answer_by_on=LATER,
             by=self.as_("tokyo"),
             at=NOON,
         )
@@ -106,6 +108,12 @@ class Scene:
     def withdraw(self, member: str) -> Participation:
         participation = self.participations[member]
         participation.withdraw(on=None, note="Other duties.", by=self.as_(member), at=NOON)
+        return self.note(participation)
+
+    def announce(self, member: str, on: date) -> Participation:
+        """Let a member give notice."""
+        participation = self.participations[member]
+        participation.withdraw(on=on, note="Other duties.", by=self.as_(member), at=NOON)
         return self.note(participation)
 
     def note(self, participation: Participation) -> Participation:

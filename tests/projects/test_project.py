@@ -292,8 +292,9 @@ def test_nobody_answers_for_another_member(member: str) -> None:
     with pytest.raises(NotYourInvitation):
         invitation.decline(note=None, by=scene.as_(member), at=NOON)
     assert invitation.status == "invited"
-    assert invitation.allowed_actions(scene.as_(member)) == []
-    assert invitation.allowed_actions(scene.as_("paris")) == ["accept", "decline"]
+    offered = invitation.allowed_actions(scene.as_(member), NOON)
+    assert offered == (["extend", "revoke"] if member == "tokyo" else [])
+    assert invitation.allowed_actions(scene.as_("paris"), NOON) == ["accept", "decline"]
 
 
 def test_an_answer_is_given_once() -> None:
@@ -315,7 +316,7 @@ def test_a_project_that_rests_or_ended_takes_no_answers(act: Act, refusal: type[
     with pytest.raises(refusal):
         invitation.accept(reservation=None, note=None, by=scene.as_("paris"), at=NOON)
     assert invitation.status == "invited"
-    assert invitation.allowed_actions(scene.as_("paris")) == []
+    assert invitation.allowed_actions(scene.as_("paris"), NOON) == []
 
 
 def test_an_acceptance_keeps_its_reservation() -> None:

@@ -48,6 +48,8 @@ def statements(database: Database) -> Iterator[list[str]]:
         ("/projects", 1),
         ("/projects/{project}/participations", 1),
         ("/participations", 1),
+        ("/projects/{project}/participations?on=2026-05-04", 1),
+        ("/participations/{participation}/duties", 4),
         ("/projects/{project}/milestones", 3),
         ("/milestones", 3),
     ],
@@ -59,9 +61,10 @@ async def test_a_read_takes_few_statements(
     for _ in range(20):
         scene.ask(scene.begin(), "seoul")
     await scene.store(sessions)
+    place = scene.participations["seoul"].id
 
     with statements(database) as asked:
-        await cities.get("seoul", path.format(project=scene.project.id))
+        await cities.get("seoul", path.format(project=scene.project.id, participation=place))
         await asyncio.sleep(0)  # the driver tells in the next turn of the loop
 
     assert len(asked) == limit

@@ -5,6 +5,7 @@ What a member may not see does not exist for it: 404 for the project and all in 
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import pytest
@@ -68,6 +69,26 @@ CASES = [
         {"note": "Other duties."},
         codes=(403, 200, 403, 404, 404),
     ),
+    Case(
+        "POST",
+        "/participations/{participation}/withdrawal",
+        {"note": "Other duties.", "withdrawn_on": "2098-12-31"},
+        codes=(403, 200, 403, 404, 404),
+    ),
+    Case(
+        "POST",
+        "/participations/{participation}/retraction",
+        {},
+        codes=(403, 200, 403, 404, 404),
+        prepare=lambda scene: scene.announce("seoul", date(2098, 12, 31)),
+    ),
+    Case("GET", "/participations/{participation}/duties", codes=SEEN),
+    Case(
+        "POST",
+        "/participations/{invitation}/extension",
+        {"answer_by_on": "2100-01-01", "time_zone": "Asia/Tokyo"},
+    ),
+    Case("POST", "/participations/{invitation}/revocation", {}),
     Case(
         "POST",
         "/projects/{project}/milestones",

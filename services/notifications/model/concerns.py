@@ -23,16 +23,22 @@ from shared.contracts.projects import (
     HandoverEvent,
     HandoverOffered,
     HandoverWithdrawn,
+    InvitationExtended,
+    InvitationRevoked,
     MilestoneBecameOverdue,
     MilestoneEvent,
     MilestonePlanned,
     ParticipationAccepted,
     ParticipationDeclined,
     ParticipationEvent,
+    ParticipationExpired,
     ParticipationInvited,
+    ParticipationReminded,
     ParticipationWithdrawn,
     PositionStated,
     ProjectEvent,
+    WithdrawalAnnounced,
+    WithdrawalRetracted,
 )
 
 Reason = Literal[
@@ -73,7 +79,20 @@ COORDINATORS: Final[tuple[Role, ...]] = ("coordinator",)
 THOSE_AT_WORK: Final[tuple[Role, ...]] = ("coordinator", "contributor")
 ADMINISTRATORS: Final[tuple[Role, ...]] = ("administrator",)
 
-ANSWERS: Final = (ParticipationAccepted, ParticipationDeclined, ParticipationWithdrawn)
+INVITATIONS: Final = (
+    ParticipationInvited,
+    ParticipationReminded,
+    InvitationExtended,
+    InvitationRevoked,
+)
+ANSWERS: Final = (
+    ParticipationAccepted,
+    ParticipationDeclined,
+    ParticipationExpired,
+    WithdrawalAnnounced,
+    WithdrawalRetracted,
+    ParticipationWithdrawn,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +128,7 @@ def concerns(event: Event[Any]) -> list[Concern]:
 
 
 def _by_participation(event: ParticipationEvent) -> list[Concern]:
-    if isinstance(event, ParticipationInvited):
+    if isinstance(event, INVITATIONS):
         return [Concern("invited", COORDINATORS, (event.data.state.member,))]
     if isinstance(event, ANSWERS):
         return [Concern("answered", COORDINATORS, found_by="lead")]
@@ -217,7 +236,10 @@ def subject_of(event: Event[Any]) -> Subject:
         return Subject("milestone", milestone.id, milestone.project_id, milestone.title, by | shown)
     if isinstance(event, ParticipationEvent):
         place = event.data.state
-        shown = place.model_dump(mode="json", include={"member", "role", "status"})
+        shown = place.model_dump(
+            mode="json",
+            include={"member", "role", "status", "answer_by_on", "time_zone", "withdraws_on"},
+        )
         return Subject("participation", place.id, place.project_id, None, by | shown)
     if isinstance(event, DecisionEvent):
         decision = event.data.state

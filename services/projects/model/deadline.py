@@ -13,3 +13,8 @@ def end_of_day(day: date, time_zone: str) -> datetime:
     """
     midnight = datetime.combine(day + timedelta(days=1), time.min, tzinfo=ZoneInfo(time_zone))
     return midnight.astimezone(UTC)
+
+
+def start_of_day(day: date, time_zone: str) -> datetime:
+    """Find the first instant that is `day` in a time zone: that in which the day before ends."""
+    return end_of_day(day - timedelta(days=1), time_zone)

@@ -3,15 +3,23 @@
 from datetime import date, datetime
 from typing import Final, Literal
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import ForeignKey, Index, Text, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from services.projects.model.answer_time import AnswerTime, answer_time
 from services.projects.model.base import Base
+from services.projects.model.deadline import start_of_day
 from services.projects.model.known import KnownMember
 from services.projects.model.project import Project
 from services.projects.model.standing import MAY_WRITE, Place, Places, Standing
-from shared.contracts.projects import ParticipationRole, ParticipationState, ParticipationStatus
+from shared.contracts.projects import (
+    ParticipationRole,
+    ParticipationState,
+    ParticipationStatus,
+    WithdrawnBy,
+)
 from shared.identifiers import new_id
 from shared.refusals import Conflict, Forbidden, Invalid, NotFound, permits
 
@@ -46,6 +54,16 @@ class InvitationAnswered(Conflict):
     title = "The invitation has been answered"
 
 
+class InvitationExpired(Conflict):
+    code = "invitation-expired"
+    title = "The time to answer the invitation is over"
+
+
+class AnswerTimeNotLonger(Invalid):
+    code = "answer-time-not-longer"
+    title = "An invited member can be given more time, never less"
+
+
 class NotYourParticipation(Forbidden):
     code = "not-your-participation"
     title = "Only the participating member itself may withdraw"
@@ -54,6 +72,16 @@ class NotYourParticipation(Forbidden):
 class NotTakingPart(Conflict):
     code = "not-taking-part"
     title = "The member does not take part"
+
+
+class LeadCannotWithdraw(Conflict):
+    code = "lead-cannot-withdraw"
+    title = "The lead of a project must hand over before it can leave"
+
+
+class NoWithdrawalAnnounced(Conflict):
+    code = "no-withdrawal-announced"
+    title = "The member has not announced that it will withdraw"
 
 
 class WithdrawalInThePast(Invalid):
@@ -78,7 +106,17 @@ class Participation(Base, kw_only=True):
     note: Mapped[str | None] = mapped_column(default=None)
     invited_at: Mapped[datetime]
     answered_at: Mapped[datetime | None] = mapped_column(init=False, default=None)
+    answer_by_on: Mapped[date | None] = mapped_column(init=False, default=None)
+    time_zone: Mapped[str | None] = mapped_column(init=False, default=None)
+    answer_by_at: Mapped[datetime | None] = mapped_column(init=False, default=None)
+    # When to remind; nothing once that is done, until there is more time.
+    remind_at: Mapped[datetime | None] = mapped_column(init=False, default=None)
+    reminded_at: Mapped[datetime | None] = mapped_column(init=False, default=None)
+    accepted_on: Mapped[date | None] = mapped_column(init=False, default=None)
+    withdraws_on: Mapped[date | None] = mapped_column(init=False, default=None)
+    withdraws_at: Mapped[datetime | None] = mapped_column(init=False, default=None)
     withdrawn_on: Mapped[date | None] = mapped_column(init=False, default=None)
+    withdrawn_by: Mapped[WithdrawnBy | None] = mapped_column(Text, init=False, default=None)
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     version: Mapped[int] = mapped_column(init=False, default=1)
@@ -97,6 +135,20 @@ class Participation(Base, kw_only=True):
         Index("ix_participation_member_status", "member", "status"),
         Index("ix_participation_created_at_id", "created_at", "id"),
         Index("ix_participation_updated_at_id", "updated_at", "id"),
+        # What the clock looks for.
+        Index(
+            "ix_participation_to_remind", "remind_at", postgresql_where=text("status = 'invited'")
+        ),
+        Index(
+            "ix_participation_to_expire",
+            "answer_by_at",
+            postgresql_where=text("status = 'invited'"),
+        ),
+        Index(
+            "ix_participation_to_withdraw",
+            "withdraws_at",
+            postgresql_where=text("status = 'accepted'"),
+        ),
     )
     __mapper_args__ = {"version_id_col": version, "version_id_generator": False}  # noqa: RUF012
 
@@ -109,10 +161,15 @@ class Participation(Base, kw_only=True):
         known: KnownMember | None,
         role: Literal["participant", "observer"],
         note: str | None,
+        answer_by_on: date | None = None,
+        time_zone: str | None = None,
         by: Standing,
         at: datetime,
     ) -> "Participation":
         """Ask a member to take part; `known` is what the network says of it, if it knows it.
+
+        It can answer until the end of the day `answer_by_on` in `time_zone`: its own zone, and
+        `DAYS_TO_ANSWER` from today, where the lead does not say otherwise.
 
         Raises:
             MissingScope, MemberNotActive, NotProjectLead: the actor may not.
@@ -120,10 +177,19 @@ class Participation(Base, kw_only=True):
             MemberUnknown: the network has no such member.
             AlreadyInvited: it is invited already, or takes part.
             InvitedMemberNotActive: it is not active in the network.
+            AnswerTimePast: the day to answer by has ended.
         """
         project.ensure_led_by(by)
         return cls.admit(
-            project, member=member, known=known, role=role, note=note, places=by.places, at=at
+            project,
+            member=member,
+            known=known,
+            role=role,
+            note=note,
+            answer_by_on=answer_by_on,
+            time_zone=time_zone,
+            places=by.places,
+            at=at,
         )
 
     @classmethod
@@ -135,6 +201,8 @@ class Participation(Base, kw_only=True):
         known: KnownMember | None,
         role: Literal["participant", "observer"],
         note: str | None = None,
+        answer_by_on: date | None = None,
+        time_zone: str | None = None,
         places: Places,
         at: datetime,
     ) -> "Participation":
@@ -145,9 +213,11 @@ class Participation(Base, kw_only=True):
             MemberUnknown: the network has no such member.
             AlreadyInvited: it is invited already, or takes part.
             InvitedMemberNotActive: it is not active in the network.
+            AnswerTimePast: the day to answer by has ended.
         """
-        ensure_can_be_admitted(project, member, known, places)
-        return cls(
+        known = ensure_can_be_admitted(project, member, known, places)
+        time = answer_time(answer_by_on, time_zone or known.time_zone, at=at)
+        participation = cls(
             project_id=project.id,
             project=project,
             member=member,
@@ -157,6 +227,8 @@ class Participation(Base, kw_only=True):
             created_at=at,
             updated_at=at,
         )
+        participation._give_time(time)
+        return participation
 
     @classmethod
     def of_former_lead(cls, project: Project, *, member: str, at: datetime) -> "Participation":
@@ -179,6 +251,67 @@ class Participation(Base, kw_only=True):
         """The member's place that follows from this; none once it declined or withdrew."""
         return Place(self.role, self.status) if self.status in HAS_A_PLACE else None
 
+    def takes_part_on(self, day: date) -> bool:
+        """Tell whether the member takes part on a day, counted where it is, by what is known now.
+
+        From the day of its withdrawal on it does not, also where that day has only been announced.
+        """
+        until = self.withdrawn_on or self.withdraws_on
+        return (
+            self.accepted_on is not None
+            and self.accepted_on <= day
+            and (until is None or day < until)
+        )
+
+    # What the lead can do, and by when it must be answered.
+
+    def ensure_awaits_answer(self, at: datetime) -> None:
+        """Refuse what is possible only as long as the member may still answer.
+
+        Raises:
+            InvitationAnswered: the member has answered, or the invitation was taken back.
+            InvitationExpired: the time to answer is over, whether that was noted yet or not.
+            ProjectEnded: the project is over.
+        """
+        if self.status == "expired" or self.is_to_expire(at):
+            raise InvitationExpired(f"It had to be answered by {self.answer_by_on}.")
+        if self.status != "invited":
+            raise InvitationAnswered(f"The participation is {self.status}.")
+        self.project.ensure_open()
+
+    def extend(self, answer_by_on: date, time_zone: str, *, by: Standing, at: datetime) -> None:
+        """Give the invited member more time; it is reminded again before that ends.
+
+        Raises:
+            MissingScope, MemberNotActive, NotProjectLead: the actor may not.
+            InvitationAnswered, InvitationExpired, ProjectEnded: nobody can answer any more.
+            AnswerTimePast: the day to answer by has ended.
+            AnswerTimeNotLonger: the time would end no later than it does.
+        """
+        self.project.ensure_led_by(by)
+        self.ensure_awaits_answer(at)
+        new = answer_time(answer_by_on, time_zone, at=at)
+        if self.answer_by_at is not None and new.answer_by_at <= self.answer_by_at:
+            raise AnswerTimeNotLonger(
+                f"It can be answered by {self.answer_by_on} in {self.time_zone}."
+            )
+        self._give_time(new)
+        self._changed(at)
+
+    def revoke(self, *, note: str | None, by: Standing, at: datetime) -> None:
+        """Take the invitation back, before it is answered.
+
+        Raises:
+            MissingScope, MemberNotActive, NotProjectLead: the actor may not.
+            InvitationAnswered, InvitationExpired, ProjectEnded: nobody can answer any more.
+        """
+        self.project.ensure_led_by(by)
+        self.ensure_awaits_answer(at)
+        self.note = note or self.note
+        self._end(by.today(at), "lead", at)
+
+    # What the invited member can do, and nobody else.
+
     def ensure_answered_by(self, standing: Standing) -> None:
         """Refuse unless the actor may speak for the invited member.
 
@@ -190,15 +323,15 @@ class Participation(Base, kw_only=True):
         if standing.member != self.member:
             raise NotYourInvitation(f"Member {self.member} is invited.")
 
-    def ensure_can_be_answered(self) -> None:
+    def ensure_can_be_answered(self, at: datetime) -> None:
         """Refuse a second answer, and one that comes too late.
 
         Raises:
-            InvitationAnswered: the member has answered before.
+            InvitationAnswered: the member has answered before, or the invitation was taken back.
+            InvitationExpired: the time to answer is over.
             ProjectEnded, ProjectNotUnderWay: the project is not open for answers.
         """
-        if self.status != "invited":
-            raise InvitationAnswered(f"The participation is {self.status}.")
+        self.ensure_awaits_answer(at)
         self.project.ensure_under_way()
 
     def accept(
@@ -208,12 +341,13 @@ class Participation(Base, kw_only=True):
 
         Raises:
             MissingScope, MemberNotActive, NotYourInvitation: the actor may not.
-            InvitationAnswered: the member has answered before.
+            InvitationAnswered, InvitationExpired: the member has answered before, or is too late.
             ProjectEnded, ProjectNotUnderWay: the project is not open for answers.
         """
         self.ensure_answered_by(by)
-        self.ensure_can_be_answered()
+        self.ensure_can_be_answered(at)
         self.reservation = reservation
+        self.accepted_on = by.today(at)
         self._answer("accepted", note, at)
 
     def decline(self, *, note: str | None, by: Standing, at: datetime) -> None:
@@ -221,12 +355,14 @@ class Participation(Base, kw_only=True):
 
         Raises:
             MissingScope, MemberNotActive, NotYourInvitation: the actor may not.
-            InvitationAnswered: the member has answered before.
+            InvitationAnswered, InvitationExpired: the member has answered before, or is too late.
             ProjectEnded, ProjectNotUnderWay: the project is not open for answers.
         """
         self.ensure_answered_by(by)
-        self.ensure_can_be_answered()
+        self.ensure_can_be_answered(at)
         self._answer("declined", note, at)
+
+    # What the participating member can do, and nobody else.
 
     def ensure_withdrawn_by(self, standing: Standing) -> None:
         """Refuse unless the actor may speak for the participating member.
@@ -239,33 +375,70 @@ class Participation(Base, kw_only=True):
         if standing.member != self.member:
             raise NotYourParticipation(f"It is the participation of member {self.member}.")
 
-    def ensure_can_be_withdrawn(self) -> None:
+    def ensure_can_be_withdrawn(self, at: datetime) -> None:
         """Refuse to leave what the member is not in, or what is over.
 
         Raises:
-            NotTakingPart: the member has not accepted, or has withdrawn before.
+            NotTakingPart: the member has not accepted, or the day that it announced has come.
+            LeadCannotWithdraw: the member leads the project.
             ProjectEnded: the project is over.
         """
         if self.status != "accepted":
             raise NotTakingPart(f"The participation is {self.status}.")
+        if self.is_to_withdraw(at):
+            raise NotTakingPart(f"Member {self.member} withdrew from {self.withdraws_on} on.")
+        if self.member == self.project.lead:
+            raise LeadCannotWithdraw(f"Member {self.member} leads the project.")
         self.project.ensure_open()
 
     def withdraw(self, *, on: date | None, note: str, by: Standing, at: datetime) -> None:
-        """Leave the project, at once; `on` is the day to record, or today where the member is.
+        """Leave the project: at once, or when the day `on` begins where the member is.
+
+        A day that has not come is notice, which replaces any given before: until then the member
+        keeps its place, with all that it may and must do.
 
         Raises:
             MissingScope, MemberNotActive, NotYourParticipation: the actor may not.
-            NotTakingPart: the member has not accepted, or has withdrawn before.
+            NotTakingPart: the member has not accepted, or the day that it announced has come.
+            LeadCannotWithdraw: the member leads the project.
             ProjectEnded: the project is over.
             WithdrawalInThePast: the day has passed where the member is.
         """
         self.ensure_withdrawn_by(by)
-        self.ensure_can_be_withdrawn()
+        self.ensure_can_be_withdrawn(at)
         today = by.today(at)
         if on is not None and on < today:
             raise WithdrawalInThePast(f"Today is {today} where {self.member} is.")
-        self.status = "withdrawn"
-        self.withdrawn_on = on or today
+        self.note = note
+        if on is None or on == today:
+            self._end(today, "member", at)
+            return
+        self.withdraws_on = on
+        self.withdraws_at = start_of_day(on, by.time_zone or "UTC")
+        self._changed(at)
+
+    def ensure_can_be_retracted(self, at: datetime) -> None:
+        """Refuse to take back a withdrawal that was not announced, or has come about.
+
+        Raises:
+            NotTakingPart, LeadCannotWithdraw, ProjectEnded: there is nothing to withdraw from.
+            NoWithdrawalAnnounced: the member has given no notice.
+        """
+        self.ensure_can_be_withdrawn(at)
+        if self.withdraws_on is None:
+            raise NoWithdrawalAnnounced(f"Member {self.member} has given no notice.")
+
+    def retract_withdrawal(self, *, note: str | None, by: Standing, at: datetime) -> None:
+        """Stay: take back the notice, until the day that it names.
+
+        Raises:
+            MissingScope, MemberNotActive, NotYourParticipation: the actor may not.
+            NotTakingPart, LeadCannotWithdraw, ProjectEnded: there is nothing to withdraw from.
+            NoWithdrawalAnnounced: the member has given no notice.
+        """
+        self.ensure_withdrawn_by(by)
+        self.ensure_can_be_retracted(at)
+        self.withdraws_on = self.withdraws_at = None
         self.note = note
         self._changed(at)
 
@@ -274,24 +447,88 @@ class Participation(Base, kw_only=True):
         self.role = role
         self._changed(at)
 
-    def allowed_actions(self, by: Standing) -> list[str]:
+    # What the clock does, and when.
+
+    def is_to_remind(self, at: datetime) -> bool:
+        """Tell whether the invited member is to be reminded: not before, and not too late."""
+        return (
+            self.status == "invited"
+            and self.remind_at is not None
+            and self.remind_at <= at
+            and not self.is_to_expire(at)
+        )
+
+    def remind(self, *, at: datetime) -> None:
+        """Note that the invited member is reminded."""
+        self.remind_at = None
+        self.reminded_at = at
+        self._changed(at)
+
+    def is_to_expire(self, at: datetime) -> bool:
+        """Tell whether the invitation was not answered in time."""
+        return (
+            self.status == "invited" and self.answer_by_at is not None and self.answer_by_at <= at
+        )
+
+    def expire(self, *, at: datetime) -> None:
+        """End an invitation that was not answered in time."""
+        self.status = "expired"
+        self._changed(at)
+
+    def is_to_withdraw(self, at: datetime) -> bool:
+        """Tell whether the day of an announced withdrawal has come."""
+        return (
+            self.status == "accepted" and self.withdraws_at is not None and self.withdraws_at <= at
+        )
+
+    def withdraw_as_announced(self, *, at: datetime) -> None:
+        """End the place of a member that has given notice, on the day that it named."""
+        self._end(self.withdraws_on, "member", at)
+
+    def leave_network(self, time_zone: str, *, at: datetime) -> None:
+        """End the place of a member that has left the network, whatever it had answered.
+
+        Args:
+            time_zone: where the member is.
+            at: now; a day that it had announced counts if it has come.
+        """
+        today = at.astimezone(ZoneInfo(time_zone)).date()
+        self._end(min(today, self.withdraws_on or today), "network", at)
+
+    def allowed_actions(self, by: Standing, at: datetime) -> list[str]:
         """Name what the actor may do to the participation now."""
-        if by.member != self.member or not permits(by.ensure_may_write, MAY_WRITE):
-            return []
-        rules = {
-            "accept": self.ensure_can_be_answered,
-            "decline": self.ensure_can_be_answered,
-            "withdraw": self.ensure_can_be_withdrawn,
-        }
-        return [action for action, rule in rules.items() if permits(rule)]
+        offered = []
+        if permits(self.ensure_answered_by, by) and permits(self.ensure_can_be_answered, at):
+            offered += ["accept", "decline"]
+        if permits(self.ensure_withdrawn_by, by):
+            if permits(self.ensure_can_be_withdrawn, at):
+                offered.append("withdraw")
+            if permits(self.ensure_can_be_retracted, at):
+                offered.append("retract")
+        if permits(self.project.ensure_led_by, by) and permits(self.ensure_awaits_answer, at):
+            offered += ["extend", "revoke"]
+        return offered
 
     def state(self) -> ParticipationState:
         return ParticipationState.model_validate(self)
+
+    def _give_time(self, given: AnswerTime) -> None:
+        self.answer_by_on = given.answer_by_on
+        self.time_zone = given.time_zone
+        self.answer_by_at = given.answer_by_at
+        self.remind_at = given.remind_at
 
     def _answer(self, status: ParticipationStatus, note: str | None, at: datetime) -> None:
         self.status = status
         self.note = note or self.note
         self.answered_at = at
+        self._changed(at)
+
+    def _end(self, on: date | None, by: WithdrawnBy, at: datetime) -> None:
+        self.status = "withdrawn"
+        self.withdrawn_on = on
+        self.withdrawn_by = by
+        self.withdraws_on = self.withdraws_at = None
         self._changed(at)
 
     def _changed(self, at: datetime) -> None:
@@ -301,8 +538,11 @@ class Participation(Base, kw_only=True):
 
 def ensure_can_be_admitted(
     project: Project, member: str, known: KnownMember | None, places: Places
-) -> None:
+) -> KnownMember:
     """Refuse to ask a member to take part that cannot.
+
+    Returns:
+        What the network says of it.
 
     Raises:
         ProjectEnded, ProjectNotUnderWay: the project is not open for invitations.
@@ -317,6 +557,7 @@ def ensure_can_be_admitted(
         raise AlreadyInvited(f"Member {member} has a place in the project.")
     if known.status != "active":
         raise InvitedMemberNotActive(f"Member {member} is {known.status}.")
+    return known
 
 
 def no_participation(participation_id: UUID) -> ParticipationNotFound:

@@ -5,7 +5,17 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Text, Uuid, any_, bindparam, exists, select
+from sqlalchemy import (
+    ARRAY,
+    BindParameter,
+    ColumnElement,
+    Text,
+    Uuid,
+    any_,
+    bindparam,
+    exists,
+    select,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager, selectinload
 from sqlalchemy.orm.attributes import set_committed_value
@@ -36,6 +46,21 @@ from shared.reading import Question, Reading, Row
 DecisionSeen = tuple[Decision, Standing]
 
 DECISION_ID: Final = bindparam("decision_id", type_=Uuid())
+
+
+def is_silent(member: str | BindParameter[str]) -> ColumnElement[bool]:
+    """Match the decisions that ask `member` and have no position of it."""
+    return (
+        exists()
+        .where(
+            Elector.decision_id == Decision.id,
+            Elector.member == member,
+            Elector.position.is_(None),
+            Elector.counted_out_at.is_(None),
+        )
+        .correlate(Decision)
+    )
+
 
 _SEEN: Final = (
     select(Decision, Project, HOME, PLACES)

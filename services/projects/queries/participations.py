@@ -1,16 +1,35 @@
 """Every SELECT of participations."""
 
-from datetime import datetime
+from collections.abc import Collection, Sequence
+from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Text, Uuid, bindparam, select
+from sqlalchemy import (
+    ColumnElement,
+    Date,
+    Select,
+    Text,
+    Uuid,
+    and_,
+    bindparam,
+    case,
+    cast,
+    func,
+    literal,
+    or_,
+    select,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager
 from sqlalchemy.orm.attributes import set_committed_value
 
-from services.projects.model.participation import Participation, no_participation
-from services.projects.model.project import Project
+from services.projects.model.participation import (
+    HAS_A_PLACE,
+    Participation,
+    no_participation,
+)
+from services.projects.model.project import ENDED, UNDER_WAY, Project
 from services.projects.model.standing import Standing
 from services.projects.queries.projects import ensure_project_seen
 from services.projects.queries.sorting import Sort, sorts_of
@@ -25,6 +44,7 @@ from services.projects.queries.standings import (
     ensure_may_read,
     parameters,
     reading_from,
+    standing_from,
     standing_in,
 )
 from shared.actor import Actor
@@ -100,12 +120,134 @@ async def open_participation_of(
     return participation
 
 
+# What the clock does. What another transaction holds is left out, and found again next time.
+
+
+async def participations_to_remind(
+    session: AsyncSession, now: datetime, *, limit: int
+) -> list[ParticipationSeen]:
+    """Load invitations whose members are to be reminded, locked with their projects.
+
+    Nobody is reminded of what cannot be answered: the project must be under way, and the time to
+    answer not be over.
+    """
+    return await _due(
+        session,
+        _CHANGED.where(
+            Participation.status == "invited",
+            Participation.remind_at <= now,
+            Participation.answer_by_at > now,
+            Project.status.in_(sorted(UNDER_WAY)),
+        )
+        .order_by(Participation.remind_at)
+        .limit(limit),
+    )
+
+
+async def participations_to_expire(
+    session: AsyncSession, now: datetime, *, limit: int
+) -> list[ParticipationSeen]:
+    """Load invitations that were not answered in time, locked with their projects."""
+    return await _due(
+        session,
+        _CHANGED.where(
+            Participation.status == "invited",
+            Participation.answer_by_at <= now,
+            Project.status.not_in(sorted(ENDED)),
+        )
+        .order_by(Participation.answer_by_at)
+        .limit(limit),
+    )
+
+
+async def participations_to_withdraw(
+    session: AsyncSession, now: datetime, *, limit: int
+) -> list[ParticipationSeen]:
+    """Load the places whose members leave now, as they announced, locked with their projects."""
+    return await _due(
+        session,
+        _CHANGED.where(
+            Participation.status == "accepted",
+            Participation.withdraws_at <= now,
+            Project.status.not_in(sorted(ENDED)),
+        )
+        .order_by(Participation.withdraws_at)
+        .limit(limit),
+    )
+
+
+async def open_participations_of(
+    session: AsyncSession, members: Collection[str]
+) -> list[ParticipationSeen]:
+    """Load all places of members in projects that go on, locked with their projects.
+
+    That of the lead is not among them: only a handover ends it.
+
+    In the order of the projects, so that two who do this at once wait for each other once.
+    """
+    found = await session.scalars(
+        _CHANGED.where(
+            Participation.member.in_(sorted(members)),
+            Participation.role != "lead",
+            Participation.status.in_(sorted(HAS_A_PLACE)),
+            Project.status.not_in(sorted(ENDED)),
+        )
+        .order_by(Participation.project_id, Participation.id)
+        .with_for_update(key_share=True)
+    )
+    return await _among_others(session, found.all())
+
+
+_CHANGED: Final = (
+    select(Participation).join(Participation.project).options(contains_eager(Participation.project))
+)
+
+
+async def _due(session: AsyncSession, query: Select[Participation]) -> list[ParticipationSeen]:
+    found = await session.scalars(query.with_for_update(key_share=True, skip_locked=True))
+    return await _among_others(session, found.all())
+
+
+async def _among_others(
+    session: AsyncSession, participations: Sequence[Participation]
+) -> list[ParticipationSeen]:
+    """Say who else has a place, for the clock. Asked once the projects are locked."""
+    rows = await session.execute(
+        select(Project.id, PLACES).where(
+            Project.id.in_({participation.project_id for participation in participations})
+        )
+    )
+    standings = {
+        project_id: standing_from(Actor.CLOCK, None, places) for project_id, places in rows
+    }
+    return [(each, standings[each.project_id]) for each in participations]
+
+
+_ACCEPTED_ON: Final = func.coalesce(
+    Participation.accepted_on,
+    # The previous release, which may still be at work, writes no such day.
+    case(
+        (
+            Participation.status.in_((literal("accepted"), literal("withdrawn"))),
+            cast(func.timezone("UTC", Participation.answered_at), Date),
+        )
+    ),
+)
+_WITHDRAWN_ON: Final = func.coalesce(Participation.withdrawn_on, Participation.withdraws_on)
+_ON: Final = bindparam("on", type_=Date())
+
+TOOK_PART: Final[ColumnElement[bool]] = and_(
+    _ACCEPTED_ON <= _ON, or_(_WITHDRAWN_ON.is_(None), _WITHDRAWN_ON > _ON)
+)
+"""Matches who takes part on a day: `Participation.takes_part_on` in SQL."""
+
 _LISTED: Final = Listing(
     _SEEN,
     filters={
         "project_id": Participation.project_id == PROJECT_ID,
         "member": Participation.member == MEMBER,
         "status": Participation.status == bindparam("status", type_=Text()),
+        "on": TOOK_PART,
         "updated_since": Participation.updated_at >= bindparam("updated_since", type_=INSTANT),
     },
     sorts=sorts_of(Participation),
@@ -121,9 +263,12 @@ async def list_participations(
     project_id: UUID | None = None,
     member: str | None = None,
     status: ParticipationStatus | None = None,
+    on: date | None = None,
     updated_since: datetime | None = None,
 ) -> tuple[list[ParticipationSeen], str | None]:
     """List participations in projects that the actor may see.
+
+    `on` is a day, as each member counts it, on which they took part.
 
     Raises:
         ClientRevoked, OfficialMayNotAct, SessionOver, MissingScope: the actor may not read.
@@ -133,6 +278,7 @@ async def list_participations(
         "project_id": project_id,
         "member": member,
         "status": status,
+        "on": on,
         "updated_since": updated_since,
     }
     rows, cursor = await _LISTED.read(
@@ -151,6 +297,7 @@ async def list_participations_of_project(
     actor: Actor,
     sort: Sort = "created",
     status: ParticipationStatus | None = None,
+    on: date | None = None,
     updated_since: datetime | None = None,
 ) -> tuple[list[ParticipationSeen], str | None]:
     """List the participations of one project.
@@ -166,6 +313,7 @@ async def list_participations_of_project(
         sort=sort,
         project_id=project_id,
         status=status,
+        on=on,
         updated_since=updated_since,
     )
     if not found:

@@ -196,8 +196,12 @@ async def standing_in(session: AsyncSession, project_id: UUID, *, actor: Actor) 
 
 
 async def known_member(session: AsyncSession, member: str) -> KnownMember | None:
-    """Find what the network says of a member, if it has such a member."""
-    return await session.get(KnownMember, member)
+    """Find what the network says of a member, if it has such a member; held until the end.
+
+    Ask this before a project is locked: what ends the places of a member that leaves the network
+    writes first that it left, and then waits for its projects.
+    """
+    return await session.get(KnownMember, member, with_for_update={"read": True})
 
 
 async def known_members(session: AsyncSession, members: Collection[str]) -> list[KnownMember]:

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.projects.model.decision import Question
 from services.projects.model.handover import Handover
 from services.projects.queries.handovers import HandoverSeen, handover_for_change
-from services.projects.queries.standings import known_member
+from services.projects.queries.standings import known_members
 from services.projects.use_cases.put_to_members import put_to_members
 from shared.actor import Actor
 from shared.contracts.projects import ChangeLead, HandoverAccepted
@@ -75,8 +75,10 @@ TEXT: Final = {
 
 
 async def _question(session: AsyncSession, handover: Handover) -> Question:
-    lead = await _names(session, handover.lead)
-    candidate = await _names(session, handover.candidate)
+    known = await known_members(session, [handover.lead, handover.candidate])
+    names = {member.slug: member.name for member in known}
+    lead = names.get(handover.lead, {})
+    candidate = names.get(handover.candidate, {})
 
     def worded(words: dict[str, str]) -> dict[str, str]:
         return {
@@ -95,8 +97,3 @@ async def _question(session: AsyncSession, handover: Handover) -> Question:
         time_zone=handover.time_zone,
         effect=ChangeLead(member=handover.candidate, handover_id=handover.id),
     )
-
-
-async def _names(session: AsyncSession, member: str) -> dict[str, str]:
-    known = await known_member(session, member)
-    return {} if known is None else known.name

@@ -31,7 +31,7 @@ async def decline_invitation(
         ParticipationNotFound: for the actor there is none.
         MissingScope, MemberNotActive, NotYourInvitation: the actor may not.
         VersionStale: the participation is not at the expected version.
-        InvitationAnswered: the member has answered before.
+        InvitationAnswered, InvitationExpired: the member has answered before, or is too late.
         ProjectEnded, ProjectNotUnderWay: the project is not open for answers.
     """
     participation, standing = await participation_for_change(session, participation_id, actor=actor)

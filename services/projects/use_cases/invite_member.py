@@ -1,6 +1,6 @@
 """Use case: the lead asks a member to take part."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 from uuid import UUID
 
@@ -24,8 +24,21 @@ async def invite_member(
     member: str,
     role: Literal["participant", "observer"],
     note: str | None,
+    answer_by_on: date | None = None,
+    time_zone: str | None = None,
 ) -> ParticipationSeen:
     """Invite a member, which from now on sees the project.
+
+    Args:
+        session: of the request.
+        project_id: of the project.
+        actor: who asks for it.
+        now: when.
+        member: who is invited.
+        role: what it is invited to be.
+        note: what the lead says to it.
+        answer_by_on: the last day to answer; thirty days from now if there is none.
+        time_zone: where that day ends; where the invited member is if nothing is said.
 
     Raises:
         ProjectNotFound: for the actor there is none.
@@ -34,14 +47,18 @@ async def invite_member(
         MemberUnknown: the network has no such member.
         AlreadyInvited: it is invited already, or takes part.
         InvitedMemberNotActive: it is not active in the network.
+        AnswerTimePast: the day to answer by has ended.
     """
+    known = await known_member(session, member)
     project, standing, _ = await project_for_change(session, project_id, actor=actor)
     participation = Participation.invite(
         project,
         member=member,
-        known=await known_member(session, member),
+        known=known,
         role=role,
         note=note,
+        answer_by_on=answer_by_on,
+        time_zone=time_zone,
         by=standing,
         at=now,
     )

@@ -23,7 +23,7 @@ from services.projects.queries.milestones import plan_of
 from services.projects.queries.milestones_together import milestones_for_change
 from services.projects.queries.participations import open_participation_of
 from services.projects.queries.projects import progress_in
-from services.projects.queries.standings import known_member
+from services.projects.queries.standings import known_members
 from services.projects.use_cases.end_with_project import end_with_project
 from services.projects.use_cases.give_way import give_way
 from shared.actor import Actor
@@ -127,10 +127,11 @@ async def _admit(
     now: datetime,
 ) -> Consequences:
     project = decision.project
+    known = await known_members(session, [effect.member])
     participation = Participation.admit(
         project,
         member=effect.member,
-        known=await known_member(session, effect.member),
+        known=known[0] if known else None,
         role=effect.role,
         places=standing.places,
         at=now,

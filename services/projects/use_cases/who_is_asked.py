@@ -21,7 +21,7 @@ from services.projects.model.standing import Standing
 from services.projects.queries.decisions import open_decisions_of
 from services.projects.queries.milestones import plan_of
 from services.projects.queries.milestones_together import milestones_for_change
-from services.projects.queries.standings import known_member
+from services.projects.queries.standings import known_members
 from shared.contracts.projects import AdmitMember, CancelMilestone, RescheduleMilestone
 
 
@@ -56,8 +56,8 @@ async def who_is_asked(
         plan.ensure_late_enough(milestone.step, effect.due_on, effect.time_zone)
         return _asked_by(standing, affected_by(milestone, plan, standing), project)
     if isinstance(effect, AdmitMember):
-        known = await known_member(session, effect.member)
-        ensure_can_be_admitted(project, effect.member, known, standing.places)
+        known = await known_members(session, [effect.member])
+        ensure_can_be_admitted(project, effect.member, known[0] if known else None, standing.places)
     return project.those_who_take_part(standing)
 
 

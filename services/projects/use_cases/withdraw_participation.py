@@ -1,4 +1,4 @@
-"""Use case: a member leaves a project."""
+"""Use case: a member leaves a project, or says when it will."""
 
 from datetime import date, datetime
 from uuid import UUID
@@ -12,7 +12,7 @@ from services.projects.queries.participations import (
 from services.projects.use_cases.count_out import count_out
 from shared.actor import Actor
 from shared.contracts.event import EVERYONE
-from shared.contracts.projects import ParticipationWithdrawn
+from shared.contracts.projects import ParticipationWithdrawn, WithdrawalAnnounced
 from shared.http.preconditions import ensure_version
 from shared.messaging.outbox import announce
 
@@ -27,13 +27,14 @@ async def withdraw_participation(
     withdrawn_on: date | None,
     note: str,
 ) -> ParticipationSeen:
-    """Leave a project, which the member may then see no longer.
+    """Leave a project, which the member may then see no longer; or announce the day.
 
     Raises:
         ParticipationNotFound: for the actor there is none.
         MissingScope, MemberNotActive, NotYourParticipation: the actor may not.
         VersionStale: the participation is not at the expected version.
-        NotTakingPart: the member has not accepted, or has withdrawn before.
+        NotTakingPart: the member has not accepted, or the day that it announced has come.
+        LeadCannotWithdraw: the member leads the project.
         ProjectEnded: the project is over.
         WithdrawalInThePast: the day has passed where the member is.
     """
@@ -47,11 +48,13 @@ async def withdraw_participation(
     audience = project.audience(standing.places)
     if audience != EVERYONE:
         audience = (*audience, participation.member)
+    kind = WithdrawalAnnounced if participation.place else ParticipationWithdrawn
     announce(
         session,
-        ParticipationWithdrawn.about(
-            participation.state(), before=before, by=actor, at=now, audience=audience
-        ),
+        kind.about(participation.state(), before=before, by=actor, at=now, audience=audience),
     )
-    await count_out(session, project, participation.member, standing=standing, actor=actor, now=now)
+    if participation.place is None:
+        await count_out(
+            session, project, participation.member, standing=standing, actor=actor, now=now
+        )
     return participation, standing

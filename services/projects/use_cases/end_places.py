@@ -1,0 +1,63 @@
+"""What all use cases share in which nobody asks for the end of a place: it comes about."""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.projects.model.participation import Participation
+from services.projects.queries.participations import ParticipationSeen
+from services.projects.use_cases.count_out import count_out
+from shared.actor import Actor
+from shared.contracts.projects import ParticipationEvent
+from shared.messaging.outbox import announce
+
+
+async def end_places(
+    session: AsyncSession,
+    places: Sequence[ParticipationSeen],
+    *,
+    end: Callable[[Participation], None],
+    kind: type[ParticipationEvent],
+    at: datetime,
+) -> None:
+    """End places by `end`, and announce each: to its member for the last time.
+
+    Whoever took part is asked no longer, wherever it was asked.
+
+    Who has lost its place in a project is not told of the next one that is lost there.
+    """
+    gone: dict[UUID, set[str]] = defaultdict(set)
+    for participation, standing in places:
+        project = participation.project
+        before = participation.state()
+        end(participation)
+        remaining = {
+            member: place
+            for member, place in standing.places.items()
+            if member not in gone[project.id]
+        }
+        gone[project.id].add(participation.member)
+        announce(
+            session,
+            kind.about(
+                participation.state(),
+                before=before,
+                by=Actor.CLOCK,
+                at=at,
+                audience=project.audience(remaining),
+            ),
+        )
+        if before.status == "accepted":
+            remaining.pop(participation.member, None)
+            await count_out(
+                session,
+                project,
+                participation.member,
+                standing=replace(standing, places=remaining),
+                actor=Actor.CLOCK,
+                now=at,
+            )
