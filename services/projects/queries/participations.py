@@ -56,6 +56,9 @@ ParticipationSeen = tuple[Participation, Standing]
 _SEEN: Final = (
     select(Participation, Project, HOME, PLACES).join(Participation.project).where(VISIBLE)
 )
+_WITH_PROJECT: Final = (
+    select(Participation).join(Participation.project).options(contains_eager(Participation.project))
+)
 _ONE_SEEN: Final = Question(
     _SEEN.where(Participation.id == bindparam("participation_id", type_=Uuid()))
 )
@@ -86,11 +89,7 @@ async def participation_for_change(
         ParticipationNotFound: for the actor there is none.
     """
     participation = await session.scalar(
-        select(Participation)
-        .join(Participation.project)
-        .options(contains_eager(Participation.project))
-        .where(Participation.id == participation_id)
-        .with_for_update(key_share=True)
+        _WITH_PROJECT.where(Participation.id == participation_id).with_for_update(key_share=True)
     )
     if participation is None:
         raise no_participation(participation_id)
@@ -113,7 +112,7 @@ async def participations_to_remind(
     """
     return await _due(
         session,
-        _CHANGED.where(
+        _WITH_PROJECT.where(
             Participation.status == "invited",
             Participation.remind_at <= now,
             Participation.answer_by_at > now,
@@ -130,7 +129,7 @@ async def participations_to_expire(
     """Load invitations that were not answered in time, locked with their projects."""
     return await _due(
         session,
-        _CHANGED.where(
+        _WITH_PROJECT.where(
             Participation.status == "invited",
             Participation.answer_by_at <= now,
             Project.status.not_in(sorted(ENDED)),
@@ -146,7 +145,7 @@ async def participations_to_withdraw(
     """Load the places whose members leave now, as they announced, locked with their projects."""
     return await _due(
         session,
-        _CHANGED.where(
+        _WITH_PROJECT.where(
             Participation.status == "accepted",
             Participation.withdraws_at <= now,
             Project.status.not_in(sorted(ENDED)),
@@ -164,7 +163,7 @@ async def open_participations_of(
     In the order of the projects, so that two who do this at once wait for each other once.
     """
     found = await session.scalars(
-        _CHANGED.where(
+        _WITH_PROJECT.where(
             Participation.member.in_(sorted(members)),
             Participation.status.in_(sorted(HAS_A_PLACE)),
             Project.status.not_in(sorted(ENDED)),
@@ -173,11 +172,6 @@ async def open_participations_of(
         .with_for_update(key_share=True)
     )
     return await _among_others(session, found.all())
-
-
-_CHANGED: Final = (
-    select(Participation).join(Participation.project).options(contains_eager(Participation.project))
-)
 
 
 async def _due(session: AsyncSession, query: Select[Participation]) -> list[ParticipationSeen]:
