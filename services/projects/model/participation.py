@@ -443,8 +443,9 @@ class Participation(Base, kw_only=True):
         self._changed(at)
 
     def change_role(self, role: ParticipationRole, *, at: datetime) -> None:
-        """Lead the project from now on, or no longer."""
+        """Lead the project from now on, or no longer. Whoever leads has not announced to leave."""
         self.role = role
+        self.withdraws_on = self.withdraws_at = None
         self._changed(at)
 
     # What the clock does, and when.

@@ -57,6 +57,12 @@ ParticipationSeen = tuple[Participation, Standing]
 _SEEN: Final = (
     select(Participation, Project, HOME, PLACES).join(Participation.project).where(VISIBLE)
 )
+_WITH_PROJECT: Final = (
+    select(Participation)
+    .select_from(Project)  # which is locked first
+    .join(Participation, Participation.project_id == Project.id)
+    .options(contains_eager(Participation.project))
+)
 _ONE_SEEN: Final = Question(
     _SEEN.where(Participation.id == bindparam("participation_id", type_=Uuid()))
 )
@@ -87,12 +93,7 @@ async def participation_for_change(
         ParticipationNotFound: for the actor there is none.
     """
     participation = await session.scalar(
-        select(Participation)
-        .select_from(Project)
-        .join(Participation, Participation.project_id == Project.id)
-        .options(contains_eager(Participation.project))
-        .where(Participation.id == participation_id)
-        .with_for_update(key_share=True)
+        _WITH_PROJECT.where(Participation.id == participation_id).with_for_update(key_share=True)
     )
     if participation is None:
         raise no_participation(participation_id)
@@ -133,7 +134,7 @@ async def participations_to_remind(
     """
     return await _due(
         session,
-        _CHANGED.where(
+        _WITH_PROJECT.where(
             Participation.status == "invited",
             Participation.remind_at <= now,
             Participation.answer_by_at > now,
@@ -150,7 +151,7 @@ async def participations_to_expire(
     """Load invitations that were not answered in time, locked with their projects."""
     return await _due(
         session,
-        _CHANGED.where(
+        _WITH_PROJECT.where(
             Participation.status == "invited",
             Participation.answer_by_at <= now,
             Project.status.not_in(sorted(ENDED)),
@@ -166,7 +167,7 @@ async def participations_to_withdraw(
     """Load the places whose members leave now, as they announced, locked with their projects."""
     return await _due(
         session,
-        _CHANGED.where(
+        _WITH_PROJECT.where(
             Participation.status == "accepted",
             Participation.withdraws_at <= now,
             Project.status.not_in(sorted(ENDED)),
@@ -186,7 +187,7 @@ async def open_participations_of(
     In the order of the projects, so that two who do this at once wait for each other once.
     """
     found = await session.scalars(
-        _CHANGED.where(
+        _WITH_PROJECT.where(
             Participation.member.in_(sorted(members)),
             Participation.role != "lead",
             Participation.status.in_(sorted(HAS_A_PLACE)),
@@ -196,11 +197,6 @@ async def open_participations_of(
         .with_for_update(key_share=True)
     )
     return await _among_others(session, found.all())
-
-
-_CHANGED: Final = (
-    select(Participation).join(Participation.project).options(contains_eager(Participation.project))
-)
 
 
 async def _due(session: AsyncSession, query: Select[Participation]) -> list[ParticipationSeen]:
