@@ -1,7 +1,7 @@
 """Exports over HTTP: projects with all that belongs to them as a file.
 
 An export is made page by page while it is sent and holds what the caller may see at that moment. It
-holds at most 500 000 rows, a workbook 100 000, and takes at most as long as `streaming_seconds`;
+holds at most 500 000 rows, a workbook 50 000, and takes at most as long as `streaming_seconds`;
 a few are made at once in a process.
 """
 
@@ -43,7 +43,7 @@ router = APIRouter(prefix="/api/v1/projects", tags=["tables"], route_class=Route
 
 EXPORTS: Final = Turns(3)
 NAME_MAX: Final = 80
-ROWS_MAX: Final[Mapping[Form, int]] = {"csv": 500_000, "json": 500_000, "xlsx": 100_000}
+ROWS_MAX: Final[Mapping[Form, int]] = {"csv": 500_000, "json": 500_000, "xlsx": 50_000}
 
 AnyForm = Annotated[
     Form,
