@@ -293,11 +293,13 @@ class Observing:
             await too_large(path, limit)(scope, receive, send)
             return
         async with asyncio.timeout(self.settings.request_seconds) as timeout, self.turns:
-            scope.setdefault("state", {})[STATE] = Patience(
+            patience = Patience(
                 timeout,
                 pause_seconds=self.settings.request_seconds,
                 whole_seconds=self.settings.streaming_seconds,
             )
+            # A state of its own: a server may give all requests the same one.
+            scope["state"] = {**scope.get("state", {}), STATE: patience}
             await self.app(scope, limited(receive, limit), send)
 
 

@@ -5,8 +5,13 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
+from fastapi import APIRouter, Request, Response
 
-from shared.http.streaming import Patience, Streamed, TooManyAtOnce, Turns
+from shared.http.application import web_application
+from shared.http.streaming import Patience, Streamed, TooManyAtOnce, Turns, patience_of
+from shared.http.transaction import Route
+from tests.shared.served import served
+from tests.shared.things import Place
 
 
 class Client:
@@ -108,3 +113,32 @@ async def test_what_moves_has_its_time_again_but_not_for_ever() -> None:
     assert at_last is not None
     assert 1000 <= longer - began < 1050
     assert 50 <= at_last - began < 100
+
+
+async def test_a_client_sees_that_an_answer_was_cut_off(place: Place) -> None:
+    router = APIRouter(prefix="/api/v1/things", route_class=Route)
+
+    @router.get("/{fails_at}")
+    async def get_pieces(fails_at: int, request: Request) -> Response:
+        return Streamed(
+            Made(fails_at).pieces(),
+            turns=Turns(1),
+            patience=patience_of(request),
+            media_type="text/plain",
+            headers={},
+        )
+
+    async def read(port: int, fails_at: int) -> bytes:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        address = f"GET /api/v1/things/{fails_at} HTTP/1.1\r\n"
+        writer.write(f"{address}Host: things\r\nConnection: close\r\n\r\n".encode())
+        async with asyncio.timeout(30):
+            answer = await reader.read()
+        writer.close()
+        return answer
+
+    async with served(web_application("things", "Things", place.settings, [router])) as port:
+        whole, cut_off = await read(port, 9), await read(port, 2)
+
+    assert whole.endswith(b"\r\n1\r\na\r\n1\r\nb\r\n1\r\nc\r\n0\r\n\r\n")
+    assert cut_off.endswith(b"\r\n1\r\na\r\n1\r\nb\r\n")

@@ -1,7 +1,7 @@
 """Exports over HTTP: projects with all that belongs to them as a file.
 
 An export is made page by page while it is sent and holds what the caller may see at that moment. It
-holds at most 500 000 rows, a workbook 250 000, and takes at most as long as `streaming_seconds`;
+holds at most 500 000 rows, a workbook 50 000, and takes at most as long as `streaming_seconds`;
 a few are made at once in a process.
 """
 
@@ -42,7 +42,8 @@ from shared.reading import Reading
 router = APIRouter(prefix="/api/v1/projects", tags=["tables"], route_class=Route)
 
 EXPORTS: Final = Turns(3)
-ROWS_MAX: Final[Mapping[Form, int]] = {"csv": 500_000, "json": 500_000, "xlsx": 250_000}
+NAME_MAX: Final = 80
+ROWS_MAX: Final[Mapping[Form, int]] = {"csv": 500_000, "json": 500_000, "xlsx": 50_000}
 
 AnyForm = Annotated[
     Form,
@@ -224,7 +225,7 @@ def _file(
     readable_name: str,
 ) -> Response:
     """Answer with a file that has a name in every alphabet. Source: RFC 6266, RFC 8187."""
-    readable = quote(f"{readable_name.replace('/', ' ')}.{form}", safe="")
+    readable = quote(f"{readable_name[:NAME_MAX].replace('/', ' ')}.{form}", safe="")
     disposition = f"attachment; filename=\"{name}.{form}\"; filename*=UTF-8''{readable}"
     return Streamed(
         pieces,

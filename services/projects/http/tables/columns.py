@@ -1,4 +1,4 @@
-"""The columns of the tables. They keep their names, and new ones are added at the end.
+"""The columns of the tables. They keep their names and their order; new ones come after them.
 
 A text has a column for each language that occurs, such as `title[en]` and `title[ja]`, after all
 other columns. A deadline is the end of the day `due_on` in `time_zone`; `due_at` says the same as
