@@ -121,6 +121,8 @@ EXAMPLES: Final[dict[str, Any]] = {
     "scopes": ["projects:read"],
     "event_types": ["renkei.milestone.*"],
     "objectives": ["common-issues"],
+    "themes": ["disaster-preparedness"],
+    "charter": {"en": "Each city sends two teams.", "ja": "各都市が二隊を派遣する。"},
     "reference": "crisis-management",
     "version": 2,
 }

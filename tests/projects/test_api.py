@@ -35,7 +35,7 @@ async def test_a_new_project_is_a_draft_led_by_its_creator(
     assert {name: project[name] for name in DRAFT} == DRAFT
     assert project["lead"] == "seoul"
     assert project["status"] == "draft"
-    assert project["allowed_actions"] == ["change", "propose", "cancel"]
+    assert project["allowed_actions"] == ["change", "amend_charter", "propose", "cancel"]
     assert await cities.get("seoul", f"/projects/{project['id']}") == project
     [event] = await announced(sessions)
     assert event.audience == ("seoul",)

@@ -11,13 +11,20 @@ Visibility = Literal["participants", "network"]
 
 
 class ProjectState(State):
-    """A joint project. `status_reason` says why it has the status it has, where that matters."""
+    """A joint project. `status_reason` says why it has the status it has, where that matters.
+
+    `charter` is the version in force of what those who take part agreed to, `charter_version` its
+    number; 0 while there is none.
+    """
 
     id: UUID
     reference: str
     title: dict[str, str]
     summary: dict[str, str]
     objectives: tuple[str, ...]
+    themes: tuple[str, ...] = ()
+    charter: dict[str, str] | None = None
+    charter_version: int = 0
     lead: str
     visibility: Visibility
     status: ProjectStatus
@@ -40,7 +47,7 @@ class ProjectDrafted(ProjectEvent):
 
 
 class ProjectChanged(ProjectEvent):
-    """Title, summary, objectives, visibility or period are different now."""
+    """Title, summary, objectives, themes, visibility or period are different now."""
 
     happened: ClassVar[str | None] = "changed"
 
@@ -79,3 +86,9 @@ class ProjectCancelled(ProjectEvent):
     """The project ends without its result. Final."""
 
     happened: ClassVar[str | None] = "cancelled"
+
+
+class ProjectCharterAmended(ProjectEvent):
+    """The terms on which members take part are different now, or were written first."""
+
+    happened: ClassVar[str | None] = "charter_amended"
