@@ -1,6 +1,6 @@
 """Projects: what members do together, who takes part, what is owed by when and what was delivered.
 
-Owns: project, participation, milestone with its contributions.
-Publishes: the facts in `shared/contracts/projects.py`.
+Owns: project with its charter, participation, milestone with its contributions, objective, theme.
+Publishes: the facts in `shared/contracts/projects`.
 Consumes: members.member, members.official, members.client (copies).
 """

@@ -18,7 +18,13 @@ from shared.contracts.members import (
     SessionEvent,
 )
 from shared.contracts.notifications import InboxItemEvent, WebhookEndpointEvent
-from shared.contracts.projects import MilestoneEvent, ParticipationEvent, ProjectEvent
+from shared.contracts.projects import (
+    MilestoneEvent,
+    ObjectiveEvent,
+    ParticipationEvent,
+    ProjectEvent,
+    ThemeEvent,
+)
 from shared.messaging.consumer import Reaction, Subscription
 
 
@@ -43,6 +49,8 @@ WEBHOOKS: Final[list[Subscription[Any]]] = [
     Reaction("notifications-webhooks-projects", ProjectEvent, react=queue),
     Reaction("notifications-webhooks-participations", ParticipationEvent, react=queue),
     Reaction("notifications-webhooks-milestones", MilestoneEvent, react=queue),
+    Reaction("notifications-webhooks-objectives", ObjectiveEvent, react=queue),
+    Reaction("notifications-webhooks-themes", ThemeEvent, react=queue),
     Reaction("notifications-webhooks-webhook-endpoints", WebhookEndpointEvent, react=queue),
     Reaction("notifications-webhooks-inbox-items", InboxItemEvent, react=queue),
 ]

@@ -9,6 +9,7 @@ from services.projects.http import (
     milestones,
     participations,
     projects,
+    topics,
 )
 from services.projects.model.known import KnownKeys
 from services.projects.queries.standings import standing_outside
@@ -33,6 +34,8 @@ def create_app(settings: Settings) -> FastAPI:
             milestones.router,
             contributions.router,
             charters.router,
+            topics.objectives,
+            topics.themes,
         ],
         known_keys=KnownKeys,
     )

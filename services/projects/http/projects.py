@@ -23,6 +23,7 @@ from services.projects.model.project import (
     ReferenceTaken,
 )
 from services.projects.model.standing import MemberNotActive
+from services.projects.model.topic import TopicNotInUse
 from services.projects.queries.projects import ProjectSeen, list_projects, project_seen
 from services.projects.queries.sorting import Sort
 from services.projects.use_cases.activate_project import activate_project
@@ -53,7 +54,7 @@ router = APIRouter(prefix="/api/v1/projects", tags=["projects"], route_class=Rou
 MAY_NOT = (ProjectNotFound, MissingScope, MemberNotActive, NotProjectLead)
 CHANGING = (*MAY_NOT, VersionRequired, VersionStale, KeyInUse, KeyReused, ProjectEnded)
 
-Objectives = Annotated[tuple[Slug, ...], Field(max_length=20)]
+Topics = Annotated[tuple[Slug, ...], Field(max_length=20)]
 
 
 class ProjectIn(Input):
@@ -62,7 +63,8 @@ class ProjectIn(Input):
     reference: Annotated[Slug, Field(description="Short name, unique in the network.")]
     title: Lines
     summary: Description
-    objectives: Annotated[Objectives, Field(description="Strategic objectives it serves.")] = ()
+    objectives: Annotated[Topics, Field(description="Strategic objectives it serves.")] = ()
+    themes: Annotated[Topics, Field(description="Themes it belongs to.")] = ()
     visibility: Annotated[Visibility, Field(description="Who sees it once it is proposed.")] = (
         "participants"
     )
@@ -75,7 +77,8 @@ class ProjectPatch(Input):
 
     title: Lines = OMITTED
     summary: Description = OMITTED
-    objectives: Objectives = OMITTED
+    objectives: Topics = OMITTED
+    themes: Topics = OMITTED
     visibility: Visibility = OMITTED
     starts_on: Day | None = OMITTED
     ends_on: Day | None = OMITTED
@@ -110,7 +113,8 @@ def answer(response: Response, seen: ProjectSeen) -> ProjectOut:
     status_code=status.HTTP_201_CREATED,
     dependencies=[Idempotent],
     responses=refusals(
-        MissingScope, MemberNotActive, PeriodReversed, ReferenceTaken, KeyInUse, KeyReused
+        *(MissingScope, MemberNotActive, PeriodReversed, TopicNotInUse, ReferenceTaken),
+        *(KeyInUse, KeyReused),
     ),
 )
 async def post_project(
@@ -161,7 +165,7 @@ async def get_project(
     return answer(response, await project_seen(reading, project_id, actor=actor))
 
 
-@router.patch("/{project_id}", responses=refusals(*CHANGING, PeriodReversed))
+@router.patch("/{project_id}", responses=refusals(*CHANGING, PeriodReversed, TopicNotInUse))
 async def patch_project(
     project_id: UUID,
     body: ProjectPatch,

@@ -1,9 +1,9 @@
 """Alembic entry of the projects service."""
 
-from services.projects.model import charter, known, milestone, participation, project
+from services.projects.model import charter, known, milestone, participation, project, topic
 from services.projects.model.base import Base
 from shared.migrating import migrate
 
-__all__ = ["charter", "known", "milestone", "participation", "project"]
+__all__ = ["charter", "known", "milestone", "participation", "project", "topic"]
 
 migrate(Base.metadata)

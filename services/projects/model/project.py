@@ -108,6 +108,13 @@ class ProjectChanges(TypedDict, total=False):
     ends_on: date | None
 
 
+class NamedAnew(TypedDict):
+    """What a project names that it has not named before."""
+
+    objectives: frozenset[str]
+    themes: frozenset[str]
+
+
 class Project(Base, kw_only=True):
     """What members do together. `lead` is the member that answers for it."""
 
@@ -254,6 +261,13 @@ class Project(Base, kw_only=True):
         for name, value in changes.items():
             setattr(self, name, value)
         self._changed(at)
+
+    def named_anew(self, changes: ProjectChanges) -> NamedAnew:
+        """Tell which objectives and themes the changes add to those that the project has."""
+        return {
+            "objectives": frozenset(changes.get("objectives", ())).difference(self.objectives),
+            "themes": frozenset(changes.get("themes", ())).difference(self.themes),
+        }
 
     def ensure_charter_is_the_leads(self, standing: Standing) -> None:
         """Refuse to move terms over the heads of those who take part on them.

@@ -12,6 +12,7 @@ from services.projects.model.known import KnownClient, KnownMember, KnownOfficia
 from services.projects.model.milestone import Milestone
 from services.projects.model.participation import Participation
 from services.projects.model.project import Project
+from services.projects.model.topic import Objective, Theme
 from shared.contracts.event import State
 
 
@@ -62,6 +63,8 @@ async def all_states(session: AsyncSession) -> dict[str, list[State]]:
     milestones = await session.scalars(
         select(Milestone).order_by(Milestone.id).options(selectinload(Milestone.contributions))
     )
+    objectives = await session.scalars(select(Objective).order_by(Objective.slug))
+    themes = await session.scalars(select(Theme).order_by(Theme.slug))
     members = await session.scalars(select(KnownMember).order_by(KnownMember.slug))
     officials = await session.scalars(select(KnownOfficial).order_by(KnownOfficial.id))
     clients = await session.scalars(select(KnownClient).order_by(KnownClient.id))
@@ -70,6 +73,8 @@ async def all_states(session: AsyncSession) -> dict[str, list[State]]:
         "project": [project.state() for project in projects],
         "participation": [participation.state() for participation in participations],
         "milestone": [milestone.state() for milestone in milestones],
+        "objective": [objective.state() for objective in objectives],
+        "theme": [theme.state() for theme in themes],
         "known_member": [KnownMemberState.model_validate(member) for member in members],
         "known_official": [KnownOfficialState.model_validate(official) for official in officials],
         "known_client": [KnownClientState.model_validate(client) for client in clients],

@@ -84,7 +84,7 @@ MY_OFFICIAL: Final = (
 )
 
 MY_MEMBER: Final = (
-    select(func.jsonb_build_array(KnownMember.status, KnownMember.time_zone))
+    select(func.jsonb_build_array(KnownMember.status, KnownMember.time_zone, KnownMember.is_host))
     .where(KnownMember.slug == ME)
     .scalar_subquery()
 )
@@ -146,9 +146,9 @@ def standing_from(actor: Actor, home: Any, places: Any) -> Standing:
         if official_status != "active":
             raise OfficialMayNotAct(f"The official is {official_status}.")
         actor = actor.narrowed(scopes)
-    status, time_zone = member or (None, None)
+    status, time_zone, is_host = member or (None, None, False)
     found = {name: Place(role, answer) for name, (role, answer) in (places or {}).items()}
-    return Standing(actor, status, time_zone, found)
+    return Standing(actor, status, time_zone, found, is_host)
 
 
 def reading_from(actor: Actor, home: Any, places: Any) -> Standing:

@@ -44,6 +44,19 @@ from shared.contracts.projects.project import (
     ProjectSuspended,
     Visibility,
 )
+from shared.contracts.projects.topic import (
+    ObjectiveAdded,
+    ObjectiveChanged,
+    ObjectiveEvent,
+    ObjectiveReinstated,
+    ObjectiveRetired,
+    ThemeAdded,
+    ThemeChanged,
+    ThemeEvent,
+    ThemeReinstated,
+    ThemeRetired,
+    TopicState,
+)
 
 __all__ = [
     "ContributionAccepted",
@@ -62,6 +75,11 @@ __all__ = [
     "MilestoneStarted",
     "MilestoneState",
     "MilestoneStatus",
+    "ObjectiveAdded",
+    "ObjectiveChanged",
+    "ObjectiveEvent",
+    "ObjectiveReinstated",
+    "ObjectiveRetired",
     "ParticipationAccepted",
     "ParticipationDeclined",
     "ParticipationEvent",
@@ -82,6 +100,12 @@ __all__ = [
     "ProjectState",
     "ProjectStatus",
     "ProjectSuspended",
+    "ThemeAdded",
+    "ThemeChanged",
+    "ThemeEvent",
+    "ThemeReinstated",
+    "ThemeRetired",
+    "TopicState",
     "Visibility",
 ]
 
@@ -110,4 +134,12 @@ happens(
     ContributionDelivered,
     ContributionAccepted,
     ContributionReturned,
+    ObjectiveAdded,
+    ObjectiveChanged,
+    ObjectiveRetired,
+    ObjectiveReinstated,
+    ThemeAdded,
+    ThemeChanged,
+    ThemeRetired,
+    ThemeReinstated,
 )

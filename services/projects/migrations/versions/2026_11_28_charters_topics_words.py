@@ -36,10 +36,35 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("project_id", "number", name=op.f("pk_charter_version")),
     )
+    for kind in ("objective", "theme"):
+        op.create_table(
+            kind,
+            sa.Column("slug", sa.Text(), nullable=False),
+            sa.Column("title", postgresql.JSONB(), nullable=False),
+            sa.Column("description", postgresql.JSONB(none_as_null=True), nullable=True),
+            sa.Column("position", sa.BigInteger(), nullable=False),
+            sa.Column("is_retired", sa.Boolean(), nullable=False),
+            sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+            sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+            sa.Column("version", sa.BigInteger(), nullable=False),
+            sa.PrimaryKeyConstraint("slug", name=op.f(f"pk_{kind}")),
+        )
+    # Until now projects could name anything. The secretariat words these properly; others hear of
+    # each when it does.
+    op.execute(
+        """
+        INSERT INTO objective
+            (slug, title, position, is_retired, created_at, updated_at, version)
+        SELECT DISTINCT slug, jsonb_build_object('en', initcap(replace(slug, '-', ' '))),
+               0, false, now(), now(), 1
+        FROM project, unnest(objectives) slug
+        """
+    )
 
 
 def downgrade() -> None:
-    op.drop_table("charter_version")
+    for table in ("theme", "objective", "charter_version"):
+        op.drop_table(table)
     op.drop_index("ix_project_themes", "project")
     for column in ("charter_version", "charter", "themes"):
         op.drop_column("project", column)
