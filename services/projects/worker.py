@@ -7,6 +7,7 @@ from services.projects.consumers.members import SUBSCRIPTIONS
 from services.projects.model.known import KnownSession
 from services.projects.settings import ProjectsSettings
 from services.projects.use_cases.note_overdue_milestones import note_overdue_milestones
+from services.projects.use_cases.note_words import note_words
 from shared.serving import Worker
 from shared.timers import Timer, forgetting
 
@@ -17,6 +18,7 @@ WORKER: Final = Worker(
     subscriptions=SUBSCRIPTIONS,
     timers=[
         Timer("milestones-overdue", note_overdue_milestones),
+        Timer("note-words", note_words, every_seconds=HOUR_SECONDS),
         Timer("forget-sessions", forgetting(KnownSession.good_until), every_seconds=HOUR_SECONDS),
     ],
 )

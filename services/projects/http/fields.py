@@ -4,7 +4,7 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator
 
-from shared.fields import Input, Text, Texts
+from shared.fields import Input, Line, Text, Texts
 
 ALL_LANGUAGES_MAX: Final = 20_000
 
@@ -30,6 +30,9 @@ Remark = Annotated[Text, _at_most(1000)]
 
 Evidence = Annotated[Text, _at_most(2000)]
 """What shows that something is there."""
+
+Sought = Annotated[Line, _at_most(200)]
+"""What somebody looks for."""
 
 Description = Annotated[Texts, AfterValidator(_together_at_most)]
 """Text in one or several languages, up to 20 000 characters together."""

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response, status
 from pydantic import Field, model_validator
 
-from services.projects.http.fields import Description, ReasonIn
+from services.projects.http.fields import Description, ReasonIn, Sought
 from services.projects.model.project import (
     MilestonesOpen,
     NobodyTakesPart,
@@ -22,6 +22,7 @@ from services.projects.model.project import (
     ProjectNotSuspended,
     ReferenceTaken,
 )
+from services.projects.model.searching import SearchTooLong, SearchTooShort
 from services.projects.model.standing import MemberNotActive
 from services.projects.model.topic import TopicNotInUse
 from services.projects.queries.projects import ProjectSeen, list_projects, project_seen
@@ -126,7 +127,7 @@ async def post_project(
     return answer(response, seen)
 
 
-@router.get("", responses=refusals(MissingScope, CursorUnknown))
+@router.get("", responses=refusals(MissingScope, CursorUnknown, SearchTooShort, SearchTooLong))
 async def get_projects(
     request: Request,
     response: Response,
@@ -139,7 +140,19 @@ async def get_projects(
     ] = None,
     lead: Slug | None = None,
     objective: Slug | None = None,
+    theme: Slug | None = None,
+    waits_for: Annotated[
+        Slug | None,
+        Query(description="Has been invited, or owes a contribution or its acceptance."),
+    ] = None,
     updated_since: Instant | None = None,
+    q: Annotated[
+        Sought | None,
+        Query(
+            description="Words in any language: in reference, title, summary and charter, or in"
+            " the names of the lead and of members invited or taking part."
+        ),
+    ] = None,
     sort: Sort = "created",
 ) -> Page[ProjectOut]:
     """List the projects that the caller may see."""
@@ -152,7 +165,10 @@ async def get_projects(
         member=member,
         lead=lead,
         objective=objective,
+        theme=theme,
+        waits_for=waits_for,
         updated_since=updated_since,
+        q=q,
     )
     return page(request, response, [project_out(seen) for seen in found], cursor)
 

@@ -1,9 +1,17 @@
 """Alembic entry of the projects service."""
 
-from services.projects.model import charter, known, milestone, participation, project, topic
+from services.projects.model import (
+    charter,
+    known,
+    milestone,
+    participation,
+    project,
+    project_words,
+    topic,
+)
 from services.projects.model.base import Base
 from shared.migrating import migrate
 
-__all__ = ["charter", "known", "milestone", "participation", "project", "topic"]
+__all__ = ["charter", "known", "milestone", "participation", "project", "project_words", "topic"]
 
 migrate(Base.metadata)

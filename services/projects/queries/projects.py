@@ -1,5 +1,6 @@
 """Every SELECT of projects."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -22,7 +23,15 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from services.projects.model.milestone import OPEN, Milestone
 from services.projects.model.project import Progress, Project, no_project
+from services.projects.model.searching import Term, understood
 from services.projects.model.standing import Standing
+from services.projects.queries.project_words import (
+    IS_FOUND,
+    MAY_BE_FOUND,
+    names_of_members,
+    narrowing,
+    values_of,
+)
 from services.projects.queries.sorting import Sort, sorts_of
 from services.projects.queries.standings import (
     HOME,
@@ -38,10 +47,11 @@ from services.projects.queries.standings import (
     reading_from,
     standing_from,
 )
+from services.projects.queries.waiting import waiting_for
 from shared.actor import Actor
 from shared.contracts.projects import ProjectStatus
 from shared.http.paging import Listing, Paging
-from shared.reading import Question, Reading
+from shared.reading import Question, Reading, Row
 
 ProjectSeen = tuple[Project, Standing, Progress]
 """A project with what the rules about it must know."""
@@ -118,6 +128,9 @@ async def ensure_project_seen(reading: Reading, project_id: UUID, *, actor: Acto
         raise no_project(project_id)
 
 
+AHEAD: Final = 300
+"""So many projects are looked at sooner than a term of which the index knows a third of all."""
+
 _LISTED: Final = Listing(
     _SEEN,
     filters={
@@ -127,9 +140,16 @@ _LISTED: Final = Listing(
         "objective": Project.objectives.contains(
             cast(array([bindparam("objective", type_=Text())]), ARRAY(Text()))
         ),
+        "theme": Project.themes.contains(
+            cast(array([bindparam("theme", type_=Text())]), ARRAY(Text()))
+        ),
+        "waits_for": waiting_for(bindparam("waits_for", type_=Text())),
         "updated_since": Project.updated_at >= bindparam("updated_since", type_=INSTANT),
+        **IS_FOUND,
+        **MAY_BE_FOUND,
     },
     sorts=sorts_of(Project),
+    costly=IS_FOUND,
 )
 
 
@@ -143,12 +163,30 @@ async def list_projects(
     member: str | None = None,
     lead: str | None = None,
     objective: str | None = None,
+    theme: str | None = None,
+    waits_for: str | None = None,
     updated_since: datetime | None = None,
+    q: str | None = None,
 ) -> tuple[list[ProjectSeen], str | None]:
     """List projects that the actor may see. `member` leads them, takes part or is invited.
 
+    Args:
+        reading: where to read them.
+        paging: which part of the list.
+        actor: who asks.
+        sort: in which order.
+        status: only those that have it.
+        member: only those in which it has a place.
+        lead: only those that it leads.
+        objective: only those that serve it.
+        theme: only those that have it.
+        waits_for: only those that cannot go on in something without this member.
+        updated_since: only those that have changed since.
+        q: only those in which this is found, in their texts or as names of lead and participants.
+
     Raises:
         ClientRevoked, OfficialMayNotAct, SessionOver, MissingScope: the actor may not read.
+        SearchTooShort, SearchTooLong: this cannot be looked for.
         CursorUnknown: the cursor was not made by this list.
     """
     filters = {
@@ -156,14 +194,50 @@ async def list_projects(
         "member": member,
         "lead": lead,
         "objective": objective,
+        "theme": theme,
+        "waits_for": waits_for,
         "updated_since": updated_since,
     }
-    rows, cursor = await _LISTED.read(
-        reading, paging, sort=sort, filters=filters, parameters=parameters(actor)
-    )
+    asked = parameters(actor)
+    if q is None:
+        rows, cursor = await _LISTED.read(
+            reading, paging, sort=sort, filters=filters, parameters=asked
+        )
+    else:
+        terms = understood(q, await names_of_members(reading))
+        rows, cursor = await _search(
+            reading, paging, sort=sort, filters=filters, parameters=asked, terms=terms
+        )
     if not rows:
         await ensure_may_read(reading, actor=actor)
     return [_read(actor, *row) for row in rows], cursor
+
+
+async def _search(
+    reading: Reading,
+    paging: Paging,
+    *,
+    sort: Sort,
+    filters: dict[str, Any],
+    parameters: dict[str, Any],
+    terms: Sequence[Term],
+) -> tuple[Sequence[Row], str | None]:
+    """Look at what comes next in the list; only if too little of it is found, ask the index.
+
+    What is found often fills a page soon. What is found seldom comes from the index, which would
+    bring the former in tens of thousands, to be sorted.
+    """
+    values = values_of(terms)
+    filters |= {name: value for name, value in values.items() if name in IS_FOUND}
+    rows, cursor = await _LISTED.read(
+        reading, paging, sort=sort, filters=filters, parameters=parameters | values, ahead=AHEAD
+    )
+    if cursor is None:
+        filters[narrowing(terms)] = True
+        rows, cursor = await _LISTED.read(
+            reading, paging, sort=sort, filters=filters, parameters=parameters | values
+        )
+    return rows, cursor
 
 
 def _read(actor: Actor, project: Project, home: Any, places: Any, progress: Any) -> ProjectSeen:

@@ -36,6 +36,25 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("project_id", "number", name=op.f("pk_charter_version")),
     )
+    # The worker fills it.
+    op.create_table(
+        "project_words",
+        sa.Column("project_id", sa.Uuid(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("grams", postgresql.ARRAY(sa.Text()), nullable=False),
+        sa.Column("noted_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["project_id"], ["project.id"], name=op.f("fk_project_words_project_id")
+        ),
+        sa.PrimaryKeyConstraint("project_id", name=op.f("pk_project_words")),
+    )
+    op.create_index(
+        "ix_project_words_grams",
+        "project_words",
+        ["grams"],
+        postgresql_using="gin",
+        postgresql_with={"gin_pending_list_limit": 256},
+    )
     for kind in ("objective", "theme"):
         op.create_table(
             kind,
@@ -63,7 +82,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    for table in ("theme", "objective", "charter_version"):
+    for table in ("theme", "objective", "project_words", "charter_version"):
         op.drop_table(table)
     op.drop_index("ix_project_themes", "project")
     for column in ("charter_version", "charter", "themes"):
