@@ -6,6 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.projects.http import (
     charters,
     contributions,
+    copies,
     milestones,
     participations,
     projects,
@@ -34,6 +35,7 @@ def create_app(settings: Settings) -> FastAPI:
             milestones.router,
             contributions.router,
             charters.router,
+            copies.router,
             topics.objectives,
             topics.themes,
         ],
