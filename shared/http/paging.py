@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, Generic, TypeVar
 
 from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel
-from sqlalchemy import BigInteger, ColumnElement, Select, any_, bindparam, func, tuple_
+from sqlalchemy import BigInteger, ColumnElement, Select, bindparam, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -21,9 +21,13 @@ from shared.refusals import Invalid
 T = TypeVar("T")
 
 Keys = tuple[InstrumentedAttribute[Any], ...]
-"""The columns that a list is sorted by; unique together, and the last one alone, too."""
+"""The columns that a list is sorted by; unique together."""
+
+Coming = Callable[[Collection[str]], Select[Any]]
 
 LIMIT_MAX: Final = 200
+LIMIT: Final = bindparam("limit", type_=BigInteger())
+"""So many at most, and one more, are read for a page."""
 
 
 class CursorUnknown(Invalid):
@@ -73,7 +77,6 @@ class Listing:
         statement: of entities and what belongs to each of them; the entity comes first.
         filters: by name; each holds a `bindparam` of that name.
         sorts: by name the columns to sort by, unique together; `-name` is the other way round.
-        costly: names of filters that take long to tell whether they match.
     """
 
     def __init__(
@@ -82,13 +85,11 @@ class Listing:
         *,
         filters: Mapping[str, ColumnElement[bool]],
         sorts: Mapping[str, Keys],
-        costly: Collection[str] = (),
     ) -> None:
         self._statement = statement
         self._filters = filters
         self._sorts = sorts
-        self._costly = frozenset(costly)
-        self._questions: dict[tuple[frozenset[str], str, bool, bool], Question] = {}
+        self._questions: dict[tuple[frozenset[str], str, bool], Question] = {}
 
     async def read(
         self,
@@ -98,18 +99,8 @@ class Listing:
         sort: str,
         filters: Mapping[str, Any],
         parameters: Mapping[str, Any],
-        ahead: int | None = None,
     ) -> tuple[Sequence[Row], str | None]:
         """Read the part that the client wants. A filter that is nothing filters nothing.
-
-        Args:
-            reading: where to read it.
-            paging: which part.
-            sort: in which order.
-            filters: values of filters.
-            parameters: values of all else in the statement.
-            ahead: ask costly filters about so many that come next; what is found without a next
-                part may then not be all.
 
         Returns:
             The rows, and the cursor of the next part, if there is one.
@@ -119,23 +110,18 @@ class Listing:
         """
         keys, descending = self._keys(sort)
         values = {name: value for name, value in filters.items() if value is not None}
-        question = self._question(
-            frozenset(values), sort, paging.cursor is not None, ahead is not None
-        )
+        question = self._question(frozenset(values), sort, paging.cursor is not None)
         if paging.cursor is not None:
             after = _decode(paging.cursor, keys, descending)
             values |= {f"after_{key.key}": each for key, each in zip(keys, after, strict=True)}
-        values |= {"limit": paging.limit + 1, "ahead": ahead}
-        found = await reading.rows(question, {**parameters, **values})
+        found = await reading.rows(question, {**parameters, **values, "limit": paging.limit + 1})
         return _cut(found, paging.limit, lambda row: _encode(row[0], keys, descending))
 
     def _keys(self, sort: str) -> tuple[Keys, bool]:
         return self._sorts[sort.removeprefix("-")], sort.startswith("-")
 
-    def _question(
-        self, given: frozenset[str], sort: str, is_continued: bool, looks_ahead: bool
-    ) -> Question:
-        asked = (given, sort, is_continued, looks_ahead)
+    def _question(self, given: frozenset[str], sort: str, is_continued: bool) -> Question:
+        asked = (given, sort, is_continued)
         if asked not in self._questions:
             keys, descending = self._keys(sort)
             after = tuple_(*(bindparam(f"after_{key.key}", type_=key.type) for key in keys))
@@ -146,13 +132,23 @@ class Listing:
                     query, keys, after if is_continued else None, descending=descending
                 )
 
-            query = coming(given)
-            if looks_ahead:
-                next_ = coming(given - self._costly).with_only_columns(keys[-1])
-                next_ = next_.limit(bindparam("ahead", type_=BigInteger())).correlate(None)
-                query = query.where(keys[-1] == any_(func.array(next_.scalar_subquery())))
-            self._questions[asked] = Question(query.limit(bindparam("limit", type_=BigInteger())))
+            query = self.found_by(given, coming, keys, descending=descending)
+            self._questions[asked] = Question(query.limit(LIMIT))
         return self._questions[asked]
+
+    def found_by(
+        self, given: frozenset[str], coming: Coming, keys: Keys, *, descending: bool
+    ) -> Select[Any]:
+        """How to find what all of the given filters match; a list may know a faster way.
+
+        Args:
+            given: names of the filters.
+            coming: selects, in order from the cursor on, what some filters match.
+            keys: the columns of that order.
+            descending: the other way round.
+        """
+        del keys, descending
+        return coming(given)
 
 
 def _in_order(query: Select[T], keys: Keys, after: Any, *, descending: bool) -> Select[T]:

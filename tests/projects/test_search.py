@@ -18,10 +18,12 @@ from tests.projects.scenes import NOON, Scene, working
 TERMS = {"en": "We share what Jakarta measures.", "ja": "観測値を共有する。"}
 
 
-@pytest.fixture(params=["what comes next", "the index"], autouse=True)
+@pytest.fixture(params=["few", "ahead", "index"], autouse=True)
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """What fills no page is always asked of the index too; of a page, what comes next suffices."""
-    if request.param == "the index":
+    """By which way it is found: among the few that one sees, those that come next, or the index."""
+    if request.param != "few":
+        monkeypatch.setattr(queries, "FEW", -1)
+    if request.param == "index":
         monkeypatch.setattr(queries, "AHEAD", 0)
     return str(request.param)
 

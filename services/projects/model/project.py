@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Any, Final, TypedDict
 from uuid import UUID
 
-from sqlalchemy import Index, Text
+from sqlalchemy import Index, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -145,9 +145,14 @@ class Project(Base, kw_only=True):
     __table_args__ = (
         Index("ix_project_created_at_id", "created_at", "id"),
         Index("ix_project_updated_at_id", "updated_at", "id"),
-        Index("ix_project_lead", "lead"),
+        Index("ix_project_lead_id", "lead", "id"),
         Index("ix_project_status", "status"),
         Index("ix_project_objectives", "objectives", postgresql_using="gin"),
+        Index(
+            "ix_project_network",
+            "id",
+            postgresql_where=text("visibility = 'network' AND proposed_at IS NOT NULL"),
+        ),
         Index("ix_project_themes", "themes", postgresql_using="gin"),
     )
     __mapper_args__ = {"version_id_col": version, "version_id_generator": False}  # noqa: RUF012

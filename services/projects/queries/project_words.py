@@ -11,7 +11,6 @@ from sqlalchemy import (
     ARRAY,
     ColumnElement,
     Connection,
-    Select,
     Text,
     any_,
     bindparam,
@@ -19,7 +18,6 @@ from sqlalchemy import (
     exists,
     func,
     inspect,
-    intersect,
     or_,
     select,
     union,
@@ -27,6 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapper, aliased
+from sqlalchemy.orm.util import AliasedClass
 
 from services.projects.model.known import KnownMember
 from services.projects.model.participation import Participation
@@ -92,77 +91,72 @@ async def names_of_members(reading: Reading) -> Names:
     return dict(await reading.rows(_NAMES, {}))
 
 
-# Of a term there are three values: patterns of its texts, its members, and for each of its texts
-# the grams, parted by spaces.
+# Of a term there are two values: patterns of its texts, and its members. Grams come parted by
+# spaces, those of one text in one string.
 
 
-def _strings(name: str, number: int) -> Any:
-    return bindparam(f"{name}_{number}", type_=ARRAY(Text()))
-
-
-def term_is_found(number: int) -> ColumnElement[bool]:
-    """Match projects in which a term is found."""
-    members = any_(_strings("members", number))
+def is_found(name: str, project: type[Project] | AliasedClass[Project]) -> ColumnElement[bool]:
+    """Match projects in which the term of this name is found."""
+    texts = any_(bindparam(name, type_=ARRAY(Text())))
+    members = any_(bindparam(f"members_of_{name}", type_=ARRAY(Text())))
     return or_(
         exists()
-        .where(
-            ProjectWords.project_id == Project.id,
-            ProjectWords.text.like(any_(_strings("term", number))),
-        )
-        .correlate(Project),
-        Project.lead == members,
+        .where(ProjectWords.project_id == project.id, ProjectWords.text.like(texts))
+        .correlate(project),
+        project.lead == members,
         exists()
         .where(
-            Participation.project_id == Project.id,
+            Participation.project_id == project.id,
             Participation.member == members,
             HAS_A_PLACE_NOW,
         )
-        .correlate(Project),
+        .correlate(project),
     )
 
 
-def _may_have(number: int) -> Any:
-    """The ids of all projects, whoever may see them, in which a term may be found."""
-    asked = func.unnest(_strings("grams", number)).column_valued("asked")
+def _may_be_found() -> ColumnElement[bool]:
+    """Match those projects, whoever may see them, that the index names."""
+    asked = func.unnest(bindparam("grams", type_=ARRAY(Text()))).column_valued("asked")
     led = aliased(Project)
-    members = any_(_strings("members", number))
-    return union(
+    members = any_(bindparam("members", type_=ARRAY(Text())))
+    ids = union(
         select(ProjectWords.project_id).where(
             ProjectWords.grams.op("@>")(func.string_to_array(asked, " "))
         ),
         select(led.id).where(led.lead == members),
         select(Participation.project_id).where(Participation.member == members, HAS_A_PLACE_NOW),
     )
-
-
-def _is_among(ids: Select[Any]) -> ColumnElement[bool]:
     # As an array, which is there before anything else is looked at: asked for as a subquery, the
     # database may go through all projects instead, to save itself the sorting.
-    return Project.id == any_(func.array(ids.correlate(None).scalar_subquery()))
+    return Project.id == any_(func.array(select(ids.subquery()).correlate(None).scalar_subquery()))
 
 
-IS_FOUND: Final = {f"term_{number}": term_is_found(number) for number in range(TERMS_MAX)}
+TERMS: Final = tuple(f"term_{number}" for number in range(TERMS_MAX))
+IS_FOUND: Final = {name: is_found(name, Project) for name in TERMS}
 """Filters, each for one term."""
 
-MAY_BE_FOUND: Final = {
-    "first_term": _is_among(select(_may_have(0).subquery())),
-    "both_terms": _is_among(
-        select(intersect(*(select(_may_have(number).subquery()) for number in (0, 1))).subquery())
-    ),
-}
-"""Filters that narrow down by the index what the others then look at."""
+MAY_BE_FOUND: Final = {"grams": _may_be_found()}
+"""A filter that narrows down by the index what the others then look at."""
 
 
 def values_of(terms: Sequence[Term]) -> dict[str, Any]:
-    """Values for the statements that look for these terms."""
+    """Values for the filters that look for these terms."""
     values: dict[str, Any] = {}
-    for number, term in enumerate(terms):
-        values[f"term_{number}"] = [f"%{text}%" for text in term.texts]
-        values[f"members_{number}"] = list(term.members)
-        values[f"grams_{number}"] = [" ".join(grams) for grams in term.grams]
+    for name, term in zip(TERMS, terms, strict=False):
+        values[name] = [f"%{text}%" for text in term.texts]
+        values[f"members_of_{name}"] = list(term.members)
     return values
 
 
-def narrowing(terms: Sequence[Term]) -> str:
-    """Name the filter that narrows down best; the terms come in the order of `understood`."""
-    return "both_terms" if len([term for term in terms[:2] if term.grams]) == 2 else "first_term"
+def values_to_narrow(terms: Sequence[Term]) -> dict[str, Any]:
+    """Values for the filter that narrows down; the terms come in the order of `understood`.
+
+    What can be found in texts alone is asked for at once: then the index begins with its rarest
+    gram. Of terms that a member's name may answer, too, the first one is enough.
+    """
+    texts = [term for term in terms if term.grams and not term.members]
+    if texts:
+        grams = dict.fromkeys(gram for term in texts for [*each] in term.grams for gram in each)
+        return {"grams": [" ".join(grams)], "members": []}
+    first = terms[0]
+    return {"grams": [" ".join(each) for each in first.grams], "members": list(first.members)}

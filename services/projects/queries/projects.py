@@ -6,20 +6,25 @@ from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import (
+    BigInteger,
     BindParameter,
     ScalarSelect,
+    Select,
     Text,
+    any_,
     bindparam,
     cast,
     exists,
     func,
     literal,
+    not_,
     or_,
     select,
+    union_all,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, array
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from services.projects.model.milestone import OPEN, Milestone
 from services.projects.model.project import Progress, Project, no_project
@@ -28,9 +33,10 @@ from services.projects.model.standing import Standing
 from services.projects.queries.project_words import (
     IS_FOUND,
     MAY_BE_FOUND,
+    is_found,
     names_of_members,
-    narrowing,
     values_of,
+    values_to_narrow,
 )
 from services.projects.queries.sorting import Sort, sorts_of
 from services.projects.queries.standings import (
@@ -39,6 +45,8 @@ from services.projects.queries.standings import (
     MEMBER,
     PLACES,
     PROJECT_ID,
+    SEEN,
+    SEEN_LIMIT,
     VISIBLE,
     ensure_may_read,
     has_place,
@@ -50,7 +58,7 @@ from services.projects.queries.standings import (
 from services.projects.queries.waiting import waiting_for
 from shared.actor import Actor
 from shared.contracts.projects import ProjectStatus
-from shared.http.paging import Listing, Paging
+from shared.http.paging import LIMIT, Coming, Keys, Listing, Paging
 from shared.reading import Question, Reading, Row
 
 ProjectSeen = tuple[Project, Standing, Progress]
@@ -128,10 +136,50 @@ async def ensure_project_seen(reading: Reading, project_id: UUID, *, actor: Acto
         raise no_project(project_id)
 
 
-AHEAD: Final = 300
-"""So many projects are looked at sooner than a term of which the index knows a third of all."""
+FEW: Final = 500
+"""Who sees no more projects than this is shown them by going through those."""
 
-_LISTED: Final = Listing(
+AHEAD: Final = 500
+"""So many projects are looked at sooner than the index brings what is found in many."""
+
+_SEES_FEW: Final = select(func.count()).select_from(SEEN).scalar_subquery() < SEEN_LIMIT
+
+
+class ProjectListing(Listing):
+    """Takes as long among a hundred thousand projects as among a thousand.
+
+    Who sees few projects has them looked through. For who sees many, the list is followed until the
+    page is full, which is soon; and where terms are looked for, only for a while: what is found
+    often fills a page, and what is found seldom comes from the index, in a second question.
+    """
+
+    def found_by(
+        self, given: frozenset[str], coming: Coming, keys: Keys, *, descending: bool
+    ) -> Select[Any]:
+        if given.intersection(MAY_BE_FOUND):
+            return coming(given).where(not_(_SEES_FEW))
+        terms = given.intersection(IS_FOUND)
+        followed = coming(given - terms).where(not_(_SEES_FEW)).correlate(None)
+        if terms:
+            looked_at = aliased(
+                Project,
+                followed.with_only_columns(Project.id, Project.lead, *keys[:-1])
+                .limit(bindparam("ahead", type_=BigInteger()))
+                .subquery(),
+            )
+            order = [getattr(looked_at, key.key) for key in keys]
+            followed = (
+                select(looked_at.id)
+                .where(*(is_found(name, looked_at) for name in sorted(terms)))
+                .order_by(*(key.desc() if descending else key.asc() for key in order))
+            )
+        followed = followed.with_only_columns(followed.selected_columns["id"]).limit(LIMIT)
+        seen = select(SEEN.c.id).where(_SEES_FEW)
+        ids = union_all(seen, followed.subquery().select())
+        return coming(given).where(Project.id == any_(func.array(ids.scalar_subquery())))
+
+
+_LISTED: Final = ProjectListing(
     _SEEN,
     filters={
         "status": Project.status == bindparam("status", type_=Text()),
@@ -149,7 +197,6 @@ _LISTED: Final = Listing(
         **MAY_BE_FOUND,
     },
     sorts=sorts_of(Project),
-    costly=IS_FOUND,
 )
 
 
@@ -198,7 +245,7 @@ async def list_projects(
         "waits_for": waits_for,
         "updated_since": updated_since,
     }
-    asked = parameters(actor)
+    asked = parameters(actor, seen_limit=FEW + 1, ahead=AHEAD)
     if q is None:
         rows, cursor = await _LISTED.read(
             reading, paging, sort=sort, filters=filters, parameters=asked
@@ -222,22 +269,23 @@ async def _search(
     parameters: dict[str, Any],
     terms: Sequence[Term],
 ) -> tuple[Sequence[Row], str | None]:
-    """Look at what comes next in the list; only if too little of it is found, ask the index.
-
-    What is found often fills a page soon. What is found seldom comes from the index, which would
-    bring the former in tens of thousands, to be sorted.
-    """
+    """Look at what comes next in the list; only if too little of it is found, ask the index."""
     values = values_of(terms)
     filters |= {name: value for name, value in values.items() if name in IS_FOUND}
+    parameters |= values
     rows, cursor = await _LISTED.read(
-        reading, paging, sort=sort, filters=filters, parameters=parameters | values, ahead=AHEAD
+        reading, paging, sort=sort, filters=filters, parameters=parameters
     )
-    if cursor is None:
-        filters[narrowing(terms)] = True
-        rows, cursor = await _LISTED.read(
-            reading, paging, sort=sort, filters=filters, parameters=parameters | values
-        )
-    return rows, cursor
+    if cursor is not None:
+        return rows, cursor
+    narrowed = values_to_narrow(terms)
+    filters |= {name: narrowed.pop(name) for name in MAY_BE_FOUND}
+    parameters |= narrowed
+    more, cursor = await _LISTED.read(
+        reading, paging, sort=sort, filters=filters, parameters=parameters
+    )
+    # The index is not asked for who sees few projects, all of which have been looked at.
+    return (more, cursor) if more else (rows, None)
 
 
 def _read(actor: Actor, project: Project, home: Any, places: Any, progress: Any) -> ProjectSeen:

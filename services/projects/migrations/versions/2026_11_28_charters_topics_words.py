@@ -22,6 +22,20 @@ def upgrade() -> None:
         sa.Column("charter_version", sa.BigInteger(), server_default="0", nullable=False),
     )
     op.create_index("ix_project_themes", "project", ["themes"], postgresql_using="gin")
+    op.create_index("ix_project_lead_id", "project", ["lead", "id"])
+    op.drop_index("ix_project_lead", "project")
+    op.create_index(
+        "ix_participation_place",
+        "participation",
+        ["member", "project_id"],
+        postgresql_where=sa.text("status IN ('invited', 'accepted')"),
+    )
+    op.create_index(
+        "ix_project_network",
+        "project",
+        ["id"],
+        postgresql_where=sa.text("visibility = 'network' AND proposed_at IS NOT NULL"),
+    )
     op.create_table(
         "charter_version",
         sa.Column("project_id", sa.Uuid(), nullable=False),
@@ -84,6 +98,10 @@ def upgrade() -> None:
 def downgrade() -> None:
     for table in ("theme", "objective", "project_words", "charter_version"):
         op.drop_table(table)
+    op.drop_index("ix_participation_place", "participation")
+    op.create_index("ix_project_lead", "project", ["lead"])
+    op.drop_index("ix_project_lead_id", "project")
+    op.drop_index("ix_project_network", "project")
     op.drop_index("ix_project_themes", "project")
     for column in ("charter_version", "charter", "themes"):
         op.drop_column("project", column)
