@@ -23,6 +23,9 @@ T = TypeVar("T")
 Keys = tuple[InstrumentedAttribute[Any], ...]
 """The columns that a list is sorted by; unique together."""
 
+QUESTIONS_MAX: Final = 400
+"""So many ways to ask for a list are remembered: whoever tries all of them fills no memory."""
+
 Coming = Callable[[Collection[str]], Select[Any]]
 
 LIMIT_MAX: Final = 200
@@ -132,6 +135,8 @@ class Listing:
                     query, keys, after if is_continued else None, descending=descending
                 )
 
+            if len(self._questions) >= QUESTIONS_MAX:
+                del self._questions[next(iter(self._questions))]
             query = self.found_by(given, coming, keys, descending=descending)
             self._questions[asked] = Question(query.limit(LIMIT))
         return self._questions[asked]

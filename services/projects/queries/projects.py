@@ -156,17 +156,14 @@ class ProjectListing(Listing):
     def found_by(
         self, given: frozenset[str], coming: Coming, keys: Keys, *, descending: bool
     ) -> Select[Any]:
-        if given.intersection(MAY_BE_FOUND):
-            return coming(given).where(not_(_SEES_FEW))
         terms = given.intersection(IS_FOUND)
+        asks_the_index = bool(given.intersection(MAY_BE_FOUND))
         followed = coming(given - terms).where(not_(_SEES_FEW)).correlate(None)
         if terms:
-            looked_at = aliased(
-                Project,
-                followed.with_only_columns(Project.id, Project.lead, *keys[:-1])
-                .limit(bindparam("ahead", type_=BigInteger()))
-                .subquery(),
-            )
+            next_ = followed.with_only_columns(Project.id, Project.lead, *keys[:-1])
+            if not asks_the_index:
+                next_ = next_.limit(bindparam("ahead", type_=BigInteger()))
+            looked_at = aliased(Project, next_.subquery())
             order = [getattr(looked_at, key.key) for key in keys]
             followed = (
                 select(looked_at.id)
@@ -174,9 +171,11 @@ class ProjectListing(Listing):
                 .order_by(*(key.desc() if descending else key.asc() for key in order))
             )
         followed = followed.with_only_columns(followed.selected_columns["id"]).limit(LIMIT)
-        seen = select(SEEN.c.id).where(_SEES_FEW)
-        ids = union_all(seen, followed.subquery().select())
-        return coming(given).where(Project.id == any_(func.array(ids.scalar_subquery())))
+        ids = [followed.subquery().select()]
+        if not asks_the_index:
+            ids.append(select(SEEN.c.id).where(_SEES_FEW))
+        found = Project.id == any_(func.array(union_all(*ids).scalar_subquery()))
+        return coming(given - MAY_BE_FOUND.keys()).where(found)
 
 
 _LISTED: Final = ProjectListing(
