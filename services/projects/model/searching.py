@@ -59,7 +59,6 @@ class SearchTooLong(Invalid):
     title = "Look for fewer words at once"
 
 
-@lru_cache(maxsize=4096)
 def folded(text: str) -> str:
     """Write a text in the one way in which it is looked for: words, with one space between them.
 
@@ -69,6 +68,10 @@ def folded(text: str) -> str:
     text = DIACRITICS.sub("", unicodedata.normalize("NFD", text)).translate(UNDIVIDED)
     text = _INVISIBLE.sub("", unicodedata.normalize("NFC", text))
     return _BETWEEN_WORDS.sub(" ", text).strip()
+
+
+_folded_name: Final = lru_cache(maxsize=4096)(folded)
+"""Of names only, which are short and always the same ones."""
 
 
 def grams_of(text: str) -> set[str]:
@@ -149,7 +152,7 @@ def understood(question: str, names: Names) -> list[Term]:
 
 def _forms(slug: str, names: Mapping[str, str]) -> frozenset[str]:
     """All that a member is called, folded."""
-    called = {folded(slug), *map(folded, names.values())} - {""}
+    called = {_folded_name(slug), *map(_folded_name, names.values())} - {""}
     for name in tuple(called):
         ending = next((kind for kind in KINDS_OF_PLACES if name.endswith(kind)), "")
         if len(name) - len(ending) >= 2:
