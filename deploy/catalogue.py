@@ -84,6 +84,7 @@ def sample_of(kind: type[Event[Any]]) -> Event[Any]:
     event = kind.about(
         state.model_validate(
             {name: _example(name, field.annotation) for name, field in state.model_fields.items()}
+            | EXAMPLES_OF.get(kind.entity, {})
         ),
         by=Actor(member="tokyo", client_id="tokyo-main"),
         at=moment,
@@ -121,6 +122,8 @@ EXAMPLES: Final[dict[str, Any]] = {
     "scopes": ["projects:read"],
     "event_types": ["renkei.milestone.*"],
     "objectives": ["common-issues"],
+    "themes": ["disaster-preparedness"],
+    "charter": {"en": "Each city sends two teams.", "ja": "各都市が二隊を派遣する。"},
     "reference": "crisis-management",
     "proposer": "tokyo",
     "candidate": "seoul",
@@ -149,6 +152,17 @@ EXAMPLES: Final[dict[str, Any]] = {
     },
     "version": 2,
     "withdrawn_by": "member",
+}
+
+EXAMPLES_OF: Final[dict[str, dict[str, Any]]] = {
+    "objective": {
+        "slug": "common-issues",
+        "title": {"en": "Solve issues common to large cities", "ja": "大都市に共通する課題の解決"},
+    },
+    "theme": {
+        "slug": "disaster-preparedness",
+        "title": {"en": "Disaster preparedness", "ja": "防災"},
+    },
 }
 
 

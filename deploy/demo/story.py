@@ -87,6 +87,13 @@ class Project(_Record):
     participants: tuple[str, ...]
 
 
+class Objective(_Record):
+    """What the network strives for."""
+
+    slug: str
+    name: dict[str, str]
+
+
 class Network(_Record):
     """The network that the demo opens, and what its members do together."""
 
@@ -94,7 +101,7 @@ class Network(_Record):
     name: dict[str, str]
     founded_on: date
     memberships: tuple[Belonging, ...]
-    objectives: tuple[dict[str, Any], ...]
+    objectives: tuple[Objective, ...]
     joint_projects: tuple[Project, ...]
 
 

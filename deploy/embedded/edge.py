@@ -25,11 +25,8 @@ ROUTES: Final[Mapping[str, tuple[str, ...]]] = {
         *("/login", "/logout", "/oauth", "/.well-known"),
     ),
     "projects": (
-        "/api/v1/projects",
-        "/api/v1/participations",
-        "/api/v1/milestones",
-        "/api/v1/decisions",
-        "/api/v1/handovers",
+        *("/api/v1/projects", "/api/v1/participations", "/api/v1/milestones"),
+        *("/api/v1/decisions", "/api/v1/handovers", "/api/v1/objectives", "/api/v1/themes"),
     ),
     "notifications": ("/api/v1/inbox", "/api/v1/webhook-endpoints"),
 }

@@ -1,7 +1,8 @@
 """Projects: what members do together, who takes part, what is owed by when and what was delivered.
 
-Owns: project, participation, milestone with its contributions.
-Publishes: the facts in `shared/contracts/projects.py`.
+Owns: project with its charter, participation, milestone with its contributions, decision with its
+positions, handover, objective, theme.
+Publishes: the facts in `shared/contracts/projects`.
 Consumes: members.member, members.official, members.client (copies); who leaves the network loses
 its places.
 """

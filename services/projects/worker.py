@@ -12,6 +12,7 @@ from services.projects.use_cases.end_announced_participations import (
 )
 from services.projects.use_cases.expire_invitations import expire_invitations
 from services.projects.use_cases.note_overdue_milestones import note_overdue_milestones
+from services.projects.use_cases.note_words import note_words
 from services.projects.use_cases.remind_invited_members import remind_invited_members
 from shared.serving import Worker
 from shared.timers import Timer, forgetting
@@ -27,6 +28,7 @@ WORKER: Final = Worker(
         Timer("invitations-to-remind", remind_invited_members),
         Timer("invitations-to-expire", expire_invitations),
         Timer("participations-to-end", end_announced_participations),
+        Timer("note-words", note_words, every_seconds=HOUR_SECONDS),
         Timer("forget-sessions", forgetting(KnownSession.good_until), every_seconds=HOUR_SECONDS),
     ],
 )

@@ -4,7 +4,7 @@ import hashlib
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as NotBase64
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated, Any, Final, Generic, TypeVar
@@ -23,7 +23,14 @@ T = TypeVar("T")
 Keys = tuple[InstrumentedAttribute[Any], ...]
 """The columns that a list is sorted by; unique together."""
 
+QUESTIONS_MAX: Final = 400
+"""So many ways to ask for a list are remembered: whoever tries all of them fills no memory."""
+
+Coming = Callable[[Collection[str]], Select[Any]]
+
 LIMIT_MAX: Final = 200
+LIMIT: Final = bindparam("limit", type_=BigInteger())
+"""So many at most, and one more, are read for a page."""
 
 
 class CursorUnknown(Invalid):
@@ -121,10 +128,32 @@ class Listing:
         if asked not in self._questions:
             keys, descending = self._keys(sort)
             after = tuple_(*(bindparam(f"after_{key.key}", type_=key.type) for key in keys))
-            query = self._statement.where(*(self._filters[name] for name in sorted(given)))
-            query = _in_order(query, keys, after if is_continued else None, descending=descending)
-            self._questions[asked] = Question(query.limit(bindparam("limit", type_=BigInteger())))
+
+            def coming(names: Collection[str]) -> Select[Any]:
+                query = self._statement.where(*(self._filters[name] for name in sorted(names)))
+                return _in_order(
+                    query, keys, after if is_continued else None, descending=descending
+                )
+
+            if len(self._questions) >= QUESTIONS_MAX:
+                del self._questions[next(iter(self._questions))]
+            query = self.found_by(given, coming, keys, descending=descending)
+            self._questions[asked] = Question(query.limit(LIMIT))
         return self._questions[asked]
+
+    def found_by(
+        self, given: frozenset[str], coming: Coming, keys: Keys, *, descending: bool
+    ) -> Select[Any]:
+        """How to find what all of the given filters match; a list may know a faster way.
+
+        Args:
+            given: names of the filters.
+            coming: selects, in order from the cursor on, what some filters match.
+            keys: the columns of that order.
+            descending: the other way round.
+        """
+        del keys, descending
+        return coming(given)
 
 
 def _in_order(query: Select[T], keys: Keys, after: Any, *, descending: bool) -> Select[T]:

@@ -23,6 +23,7 @@ ENTITIES: Final = {
     "projects": ("projects", "project"),
     "participations": ("projects", "participation"),
     "milestones": ("projects", "milestone"),
+    "objectives": ("projects", "objective"),
     "members": ("members", "member"),
     "officials": ("members", "official"),
     "clients": ("members", "client"),
@@ -30,6 +31,8 @@ ENTITIES: Final = {
     "webhook-endpoints": ("notifications", "webhook_endpoint"),
 }
 """By collection: who owns its things, and what events call them."""
+
+NAMED_BY_SLUG: Final = frozenset({"member", "objective"})
 
 
 class StoryEnds(Exception):
@@ -74,7 +77,7 @@ class Write:
         """Identifies the entity that was written."""
         if self.answer is None:
             return self.path.rpartition("/")[2]
-        return str(self.answer["slug" if self.entity == "member" else "id"])
+        return str(self.answer["slug" if self.entity in NAMED_BY_SLUG else "id"])
 
     @property
     def version(self) -> int:

@@ -22,7 +22,7 @@ from shared.contracts.projects import (
     ParticipationEvent,
     ProjectEvent,
 )
-from tests.faults.city import ENTITIES, Journal
+from tests.faults.city import ENTITIES, NAMED_BY_SLUG, Journal
 from tests.faults.network import Network
 from tests.faults.receiver import Receiver
 from tests.faults.stream import Entity, History, Message, history_of, read_stream
@@ -152,7 +152,7 @@ def owners_are_as_told(history: History, dumps: Dumps) -> list[str]:
     for publisher, entity in ENTITIES.values():
         if entity not in SILENTLY_CHANGED:
             for state in dumps[publisher][entity]:
-                owned[entity, str(state["slug" if entity == "member" else "id"])] = state
+                owned[entity, str(state["slug" if entity in NAMED_BY_SLUG else "id"])] = state
     newest = {
         (entity, subject): event
         for (entity, subject), event in history.newest().items()

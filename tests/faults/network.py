@@ -243,6 +243,12 @@ async def _populate(network: Network) -> None:
     for slug in PLACES:
         network.cities.append(await _join(network, slug))
     await network.until_quiet()
+    await network.cities[0].write(
+        "POST",
+        "/api/v1/objectives",
+        {"slug": "common-issues", "title": {"en": "Solve common issues"}},
+        key="objective",
+    )
     # One after the other, and after everything else: each hears of all that comes later.
     for city in network.cities:
         endpoint = await city.write(

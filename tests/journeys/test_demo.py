@@ -81,7 +81,7 @@ def facts_of_the_members() -> Counter[str]:
 
 def facts_of_the_projects() -> Counter[str]:
     """One for each write that the story needs."""
-    facts: Counter[str] = Counter()
+    facts = Counter({"objective.added": len(STORY.network.objectives)})
     for project in STORY.network.joint_projects:
         facts.update(["project.drafted", "project.proposed", "project.activated"])
         for answer in STORY.invited(project):

@@ -10,12 +10,13 @@ from httpx2 import AsyncClient, Response
 from sqlalchemy import select
 
 from services.projects.http.app import create_app
+from services.projects.model.topic import Objective
 from services.projects.settings import ProjectsSettings
 from shared.contracts.event import CATALOGUE, Event
 from shared.database import Sessions
 from shared.messaging.tables import OutboxMessage
 from tests.conftest import Database, DatabaseOf
-from tests.projects.scenes import ZONES, known
+from tests.projects.scenes import ZONES, known, listed
 from tests.web import SCOPES, api, environment, on
 
 
@@ -73,6 +74,7 @@ async def database(database_of: DatabaseOf) -> Database:
     database = await database_of("projects")
     async with database.sessions.begin() as session:
         session.add_all(known(member) for member in ZONES)
+        session.add_all(listed(Objective, slug) for slug in ("common-issues", "games"))
     return database
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
 
 from services.projects.model.contribution import Contribution
 from services.projects.model.decision import Decision, Question
@@ -12,9 +12,12 @@ from services.projects.model.participation import Participation
 from services.projects.model.plan import Dependency, Plan
 from services.projects.model.project import Project
 from services.projects.model.standing import Place, Standing
+from services.projects.model.topic import Objective, Theme
 from shared.actor import Actor
 from shared.contracts.projects import DecisionRule, Effect, PositionTaken, Visibility
 from shared.database import Sessions
+
+T = TypeVar("T", Objective, Theme)
 
 NOON: Final = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 LATER: Final = date(2099, 12, 31)  # for what is stored and used by the real clock
@@ -39,6 +42,12 @@ def known(member: str, status: str = "active") -> KnownMember:
         country="JP",
         is_host=member == "tokyo",
     )
+
+
+def listed(kind: type[T], slug: str) -> T:
+    """An entry of one of the network's lists."""
+    title = {"en": slug.replace("-", " ").capitalize()}
+    return kind(slug=slug, title=title, created_at=NOON, updated_at=NOON)
 
 
 def actor(member: str, scopes: frozenset[str] = SCOPES) -> Actor:
@@ -72,7 +81,9 @@ class Scene:
     def as_(self, member: str, scopes: frozenset[str] = SCOPES) -> Standing:
         """How `member` stands to the project now."""
         status = "suspended" if member in self.inactive else "active"
-        return Standing(actor(member, scopes), status, ZONES[member], dict(self.places))
+        return Standing(
+            actor(member, scopes), status, ZONES[member], dict(self.places), member == "tokyo"
+        )
 
     def propose(self) -> "Scene":
         self.project.propose(by=self.as_("tokyo"), at=NOON)

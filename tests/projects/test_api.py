@@ -17,6 +17,7 @@ DRAFT = {
     "title": {"en": "Clean air", "ja": "きれいな空気"},
     "summary": {"en": "Less dust."},
     "objectives": ["common-issues"],
+    "themes": [],
     "visibility": "network",
     "starts_on": "2026-04-01",
     "ends_on": "2027-03-31",
@@ -35,7 +36,7 @@ async def test_a_new_project_is_a_draft_led_by_its_creator(
     assert {name: project[name] for name in DRAFT} == DRAFT
     assert project["lead"] == "seoul"
     assert project["status"] == "draft"
-    assert project["allowed_actions"] == ["change", "propose", "cancel"]
+    assert project["allowed_actions"] == ["change", "amend_charter", "propose", "cancel"]
     assert await cities.get("seoul", f"/projects/{project['id']}") == project
     [event] = await announced(sessions)
     assert event.audience == ("seoul",)
@@ -428,6 +429,8 @@ async def test_all_that_the_service_holds_can_be_read(sessions: Sessions) -> Non
         "milestone": 1,
         "decision": 1,
         "handover": 0,
+        "objective": 2,
+        "theme": 0,
         "known_member": 6,
         "known_official": 0,
         "known_client": 0,

@@ -15,13 +15,11 @@ from services.projects.model.decision import (
     CountedOut,
     Decision,
     DecisionClosed,
-    NobodyToAsk,
     NotAsked,
     NotProposer,
     NotSettled,
-    ensure_may_ask,
 )
-from services.projects.model.project import ProjectEnded
+from services.projects.model.project import NobodyToAsk, ProjectEnded
 from services.projects.model.standing import MemberNotActive, NotParticipating
 from services.projects.model.verdict import verdict_at_deadline
 from shared.actor import MissingScope
@@ -168,8 +166,8 @@ def test_only_who_takes_part_asks(member: str) -> None:
     scene = four()
 
     with pytest.raises(NotParticipating):
-        ensure_may_ask(scene.project, scene.as_(member))
-    ensure_may_ask(scene.project, scene.as_("seoul"))
+        scene.project.ensure_can_be_asked_in(scene.as_(member))
+    scene.project.ensure_can_be_asked_in(scene.as_("seoul"))
 
 
 def test_the_proposer_closes_what_no_answer_can_turn_any_more() -> None:
@@ -249,7 +247,7 @@ class Deciding(RuleBasedStateMachine):
         made: list[Decision] = []
 
         def act() -> None:
-            ensure_may_ask(self.scene.project, self.scene.as_(proposer))
+            self.scene.project.ensure_can_be_asked_in(self.scene.as_(proposer))
             closes_on = (self.now + timedelta(days=days)).date()
             made.append(self.scene.put(rule, proposer=proposer, closes_on=closes_on))
 

@@ -157,7 +157,7 @@ def test_only_the_lead_takes_steps(act: Act, monkeypatch: pytest.MonkeyPatch) ->
         act(scene)
 
     assert scene.project.state() == before
-    assert scene.project.allowed_actions(as_seoul, DONE) == []
+    assert set(scene.project.allowed_actions(as_seoul, DONE)) <= {"open_decision"}
 
 
 def test_a_suspended_member_changes_nothing_and_is_offered_nothing() -> None:

@@ -12,8 +12,16 @@ from deploy.demo.story import Milestone, Project, day
 CLOCK_SECONDS: Final = 15.0
 """The platform looks at its clock every few seconds."""
 
+WRITTEN: Final = ("reference", "title", "summary", "objectives", "lead", "status")
+
 
 async def check_projects(world: World, report: Report) -> None:
+    objectives = await world["seoul"].all_of("/api/v1/objectives")
+    report.equal(
+        "Seoul reads what the network strives for, in the order of the secretariat",
+        [(each["slug"], each["title"]) for each in objectives],
+        [(each.slug, each.name) for each in world.story.network.objectives],
+    )
     for project in world.story.network.joint_projects:
         await _check_project(world, report, project)
     await _check_decisions(world, report)
@@ -29,11 +37,12 @@ async def _check_project(world: World, report: Report, project: Project) -> None
     found = await reader.get(path)
     report.equal(
         f"{project.title['en']}: {name(reader.member)} reads what {name(project.lead)} wrote",
-        {field: found[field] for field in ("reference", "title", "summary", "lead", "status")},
+        {field: found[field] for field in WRITTEN},
         {
             "reference": project.slug,
             "title": project.title,
             "summary": project.summary,
+            "objectives": list(project.objectives),
             "lead": project.lead,
             "status": "active",
         },

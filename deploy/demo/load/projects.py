@@ -7,7 +7,16 @@ from deploy.demo.api import CityApi
 from deploy.demo.load.record import Record
 from deploy.demo.load.together import for_each
 from deploy.demo.progress import Display
-from deploy.demo.story import Answer, Contribution, Milestone, Project, Question, Story, day
+from deploy.demo.story import (
+    Answer,
+    Contribution,
+    Milestone,
+    Objective,
+    Project,
+    Question,
+    Story,
+    day,
+)
 
 NEWS_UNDER_WAY: Final = ("member-not-active", "member-unknown", "invited-member-not-active")
 """What services say that have not heard yet that a member belongs to the network."""
@@ -27,6 +36,8 @@ class Projects:
 
     async def run(self) -> None:
         """Propose the projects, let cities answer, and do what has been done by now."""
+        objectives = list(enumerate(self._story.network.objectives))
+        await for_each(self._display, "objectives", objectives, self._pursue)
         projects = self._story.network.joint_projects
         await for_each(self._display, "projects", projects, self._propose)
         answers = [answer for project in projects for answer in self._story.invited(project)]
@@ -40,6 +51,16 @@ class Projects:
         await for_each(self._display, "milestones", milestones, self._work_on)
         await for_each(self._display, "plans", projects, self._connect)
         await for_each(self._display, "decisions", self._story.questions, self._ask)
+
+    async def _pursue(self, task: tuple[int, Objective]) -> None:
+        """Let the secretariat enter what the network strives for."""
+        position, objective = task
+        await self._apis[self._story.host.slug].post(
+            "/api/v1/objectives",
+            {"slug": objective.slug, "title": objective.name, "position": position},
+            key=f"demo:objective:{objective.slug}",
+            not_yet=(*NEWS_UNDER_WAY, "not-secretariat"),
+        )
 
     async def _propose(self, project: Project) -> None:
         plan = self._story.plans[project.slug]

@@ -22,8 +22,10 @@ from shared.contracts.projects import (
     DecisionEvent,
     HandoverEvent,
     MilestoneEvent,
+    ObjectiveEvent,
     ParticipationEvent,
     ProjectEvent,
+    ThemeEvent,
 )
 from shared.messaging.consumer import Reaction, Subscription
 
@@ -51,6 +53,8 @@ WEBHOOKS: Final[list[Subscription[Any]]] = [
     Reaction("notifications-webhooks-milestones", MilestoneEvent, react=queue),
     Reaction("notifications-webhooks-decisions", DecisionEvent, react=queue),
     Reaction("notifications-webhooks-handovers", HandoverEvent, react=queue),
+    Reaction("notifications-webhooks-objectives", ObjectiveEvent, react=queue),
+    Reaction("notifications-webhooks-themes", ThemeEvent, react=queue),
     Reaction("notifications-webhooks-webhook-endpoints", WebhookEndpointEvent, react=queue),
     Reaction("notifications-webhooks-inbox-items", InboxItemEvent, react=queue),
 ]

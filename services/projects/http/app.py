@@ -4,7 +4,9 @@ from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.projects.http import (
+    charters,
     contributions,
+    copies,
     decisions,
     exports,
     handovers,
@@ -14,6 +16,7 @@ from services.projects.http import (
     participations,
     projects,
     schedules,
+    topics,
 )
 from services.projects.model.known import KnownKeys
 from services.projects.queries.standings import standing_outside
@@ -36,6 +39,8 @@ def create_app(settings: Settings) -> FastAPI:
             # Before `projects`, which would take `/export` for an id.
             exports.router,
             projects.router,
+            charters.router,
+            copies.router,
             participations.router,
             milestones.router,
             milestones_together.router,
@@ -44,6 +49,8 @@ def create_app(settings: Settings) -> FastAPI:
             schedules.router,
             decisions.router,
             handovers.router,
+            topics.objectives,
+            topics.themes,
         ],
         known_keys=KnownKeys,
     )

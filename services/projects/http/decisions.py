@@ -16,7 +16,6 @@ from services.projects.model.decision import (
     CountedOut,
     DecisionClosed,
     DecisionNotFound,
-    NobodyToAsk,
     NotAsked,
     NotProposer,
     NotSettled,
@@ -34,7 +33,12 @@ from services.projects.model.participation import (
     MemberUnknown,
 )
 from services.projects.model.plan import DeadlineTooEarly
-from services.projects.model.project import ProjectEnded, ProjectNotFound, ProjectNotUnderWay
+from services.projects.model.project import (
+    NobodyToAsk,
+    ProjectEnded,
+    ProjectNotFound,
+    ProjectNotUnderWay,
+)
 from services.projects.model.standing import MemberNotActive, NotParticipating
 from services.projects.queries.decisions import (
     DecisionSeen,

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import AfterValidator, StringConstraints
 
 from services.projects.model.rewording import ALL_LANGUAGES_MAX
-from shared.fields import Input, Text, Texts
+from shared.fields import Input, Line, Text, Texts
 
 
 def _at_most(limit: int) -> AfterValidator:
@@ -35,6 +35,9 @@ Link = Annotated[
     StringConstraints(max_length=2000, pattern=r"^https?://[A-Za-z0-9.:\[\]-]+(/[!-~]*)?$"),
 ]
 """A web address, such as one that shows that something is there."""
+
+Sought = Annotated[Line, _at_most(200)]
+"""What somebody looks for."""
 
 Description = Annotated[Texts, AfterValidator(_together_at_most)]
 """Text in one or several languages, up to 20 000 characters together."""

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response, status
 from pydantic import Field, model_validator
 
-from services.projects.http.fields import Description, ReasonIn
+from services.projects.http.fields import Description, ReasonIn, Sought
 from services.projects.model.project import (
     MilestonesOpen,
     NobodyTakesPart,
@@ -22,7 +22,9 @@ from services.projects.model.project import (
     ProjectNotSuspended,
     ReferenceTaken,
 )
+from services.projects.model.searching import SearchTooLong, SearchTooShort
 from services.projects.model.standing import MemberNotActive
+from services.projects.model.topic import TopicNotInUse
 from services.projects.queries.projects import ProjectSeen, list_projects, project_seen
 from services.projects.queries.sorting import Sort
 from services.projects.use_cases.activate_project import activate_project
@@ -53,7 +55,7 @@ router = APIRouter(prefix="/api/v1/projects", tags=["projects"], route_class=Rou
 MAY_NOT = (ProjectNotFound, MissingScope, MemberNotActive, NotProjectLead)
 CHANGING = (*MAY_NOT, VersionRequired, VersionStale, KeyInUse, KeyReused, ProjectEnded)
 
-Objectives = Annotated[tuple[Slug, ...], Field(max_length=20)]
+Topics = Annotated[tuple[Slug, ...], Field(max_length=20)]
 
 
 class ProjectIn(Input):
@@ -62,7 +64,8 @@ class ProjectIn(Input):
     reference: Annotated[Slug, Field(description="Short name, unique in the network.")]
     title: Lines
     summary: Description
-    objectives: Annotated[Objectives, Field(description="Strategic objectives it serves.")] = ()
+    objectives: Annotated[Topics, Field(description="Strategic objectives it serves.")] = ()
+    themes: Annotated[Topics, Field(description="Themes it belongs to.")] = ()
     visibility: Annotated[Visibility, Field(description="Who sees it once it is proposed.")] = (
         "participants"
     )
@@ -75,7 +78,8 @@ class ProjectPatch(Input):
 
     title: Lines = OMITTED
     summary: Description = OMITTED
-    objectives: Objectives = OMITTED
+    objectives: Topics = OMITTED
+    themes: Topics = OMITTED
     visibility: Visibility = OMITTED
     starts_on: Day | None = OMITTED
     ends_on: Day | None = OMITTED
@@ -110,7 +114,8 @@ def answer(response: Response, seen: ProjectSeen) -> ProjectOut:
     status_code=status.HTTP_201_CREATED,
     dependencies=[Idempotent],
     responses=refusals(
-        MissingScope, MemberNotActive, PeriodReversed, ReferenceTaken, KeyInUse, KeyReused
+        *(MissingScope, MemberNotActive, PeriodReversed, TopicNotInUse, ReferenceTaken),
+        *(KeyInUse, KeyReused),
     ),
 )
 async def post_project(
@@ -122,7 +127,7 @@ async def post_project(
     return answer(response, seen)
 
 
-@router.get("", responses=refusals(MissingScope, CursorUnknown))
+@router.get("", responses=refusals(MissingScope, CursorUnknown, SearchTooShort, SearchTooLong))
 async def get_projects(
     request: Request,
     response: Response,
@@ -135,7 +140,19 @@ async def get_projects(
     ] = None,
     lead: Slug | None = None,
     objective: Slug | None = None,
+    theme: Slug | None = None,
+    waits_for: Annotated[
+        Slug | None,
+        Query(description="Has been invited, or owes a contribution or its acceptance."),
+    ] = None,
     updated_since: Instant | None = None,
+    q: Annotated[
+        Sought | None,
+        Query(
+            description="Words in any language: in reference, title, summary and charter, or in"
+            " the names of the lead and of members invited or taking part."
+        ),
+    ] = None,
     sort: Sort = "created",
 ) -> Page[ProjectOut]:
     """List the projects that the caller may see."""
@@ -148,7 +165,10 @@ async def get_projects(
         member=member,
         lead=lead,
         objective=objective,
+        theme=theme,
+        waits_for=waits_for,
         updated_since=updated_since,
+        q=q,
     )
     return page(request, response, [project_out(seen) for seen in found], cursor)
 
@@ -161,7 +181,7 @@ async def get_project(
     return answer(response, await project_seen(reading, project_id, actor=actor))
 
 
-@router.patch("/{project_id}", responses=refusals(*CHANGING, PeriodReversed))
+@router.patch("/{project_id}", responses=refusals(*CHANGING, PeriodReversed, TopicNotInUse))
 async def patch_project(
     project_id: UUID,
     body: ProjectPatch,

@@ -1,9 +1,29 @@
 """Alembic entry of the projects service."""
 
-from services.projects.model import decision, handover, known, milestone, participation, project
+from services.projects.model import (
+    charter,
+    decision,
+    handover,
+    known,
+    milestone,
+    participation,
+    project,
+    project_words,
+    topic,
+)
 from services.projects.model.base import Base
 from shared.migrating import migrate
 
-__all__ = ["decision", "handover", "known", "milestone", "participation", "project"]
+__all__ = [
+    "charter",
+    "decision",
+    "handover",
+    "known",
+    "milestone",
+    "participation",
+    "project",
+    "project_words",
+    "topic",
+]
 
 migrate(Base.metadata)

@@ -18,8 +18,8 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from services.projects.model.base import Base
 from services.projects.model.deadline import end_of_day
-from services.projects.model.project import Project
-from services.projects.model.standing import MAY_WRITE, NotParticipating, Standing
+from services.projects.model.project import NobodyToAsk, Project
+from services.projects.model.standing import MAY_WRITE, Standing
 from services.projects.model.verdict import (
     Tally,
     Verdict,
@@ -69,11 +69,6 @@ class DecisionClosed(Conflict):
 class NotSettled(Conflict):
     code = "not-settled"
     title = "The rule is not met yet, so the decision closes at its deadline"
-
-
-class NobodyToAsk(Conflict):
-    code = "nobody-to-ask"
-    title = "No other member is concerned"
 
 
 class RuleOverrulesAffected(Invalid):
@@ -416,18 +411,6 @@ class Decision(Base, kw_only=True):
     def _changed(self, at: datetime) -> None:
         self.version += 1
         self.updated_at = at
-
-
-def ensure_may_ask(project: Project, standing: Standing) -> None:
-    """Refuse unless the actor may speak for a member that works in the project.
-
-    Raises:
-        MissingScope, MemberNotActive: the actor may not write.
-        NotParticipating: its member neither leads nor takes part.
-    """
-    standing.ensure_may_write(MAY_WRITE)
-    if standing.member not in project.those_who_take_part(standing):
-        raise NotParticipating(f"Member {standing.member} does not take part.")
 
 
 def no_decision(decision_id: UUID) -> DecisionNotFound:

@@ -211,6 +211,10 @@ class Milestone(Base, kw_only=True):
         return dependencies_in(self.depends_on)
 
     @property
+    def contributors(self) -> set[str]:
+        return {owed.member for owed in self.contributions}
+
+    @property
     def step(self) -> Step:
         """What the plan of the project must know of it."""
         return Step(
@@ -219,7 +223,7 @@ class Milestone(Base, kw_only=True):
             time_zone=self.time_zone,
             status=self.status,
             accountable=self.accountable,
-            contributors={owed.member for owed in self.contributions},
+            contributors=self.contributors,
             depends_on=self.dependencies,
             forecast_on=self.forecast_on,
             completed_on=self.completed_on,

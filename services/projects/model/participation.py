@@ -134,6 +134,12 @@ class Participation(Base, kw_only=True):
         Index("ix_participation_project_id_created_at_id", "project_id", "created_at", "id"),
         Index("ix_participation_member_status", "member", "status"),
         Index("ix_participation_created_at_id", "created_at", "id"),
+        Index(
+            "ix_participation_place",
+            "member",
+            "project_id",
+            postgresql_where=text("status IN ('invited', 'accepted')"),
+        ),
         Index("ix_participation_updated_at_id", "updated_at", "id"),
         # What the clock looks for.
         Index(

@@ -182,9 +182,17 @@ class Plan:
 
         Each keeps its time zone, and moves no further than it must.
         """
-        due: dict[UUID, tuple[date, str]] = {milestone_id: (due_on, time_zone)}
+        return self._giving_way(self.following(milestone_id), {milestone_id: (due_on, time_zone)})
+
+    def in_order(self) -> dict[UUID, date]:
+        """Find which deadlines lie before what they wait for, and the first days that do not."""
+        return self._giving_way([step for step in self._in_order if step.is_open], {})
+
+    def _giving_way(
+        self, steps: Iterable[Step], due: dict[UUID, tuple[date, str]]
+    ) -> dict[UUID, date]:
         moved: dict[UUID, date] = {}
-        for step in self.following(milestone_id):
+        for step in steps:
             earliest = self._earliest_due(step.depends_on, step.time_zone, due)
             if earliest is not None and step.due_on < earliest:
                 moved[step.id] = earliest

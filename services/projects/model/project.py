@@ -5,11 +5,14 @@ from datetime import date, datetime
 from typing import Any, Final, TypedDict
 from uuid import UUID
 
-from sqlalchemy import Index, Text
+from sqlalchemy import Index, Text, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.projects.model.base import Base
-from services.projects.model.standing import MAY_WRITE, Places, Standing
+from services.projects.model.charter import CharterAgreed, CharterVersion
+from services.projects.model.standing import MAY_WRITE, NotParticipating, Places, Standing
+from shared.actor import Actor
 from shared.contracts.event import EVERYONE
 from shared.contracts.projects import ProjectState, ProjectStatus, Visibility
 from shared.identifiers import new_id
@@ -76,6 +79,11 @@ class NothingAchieved(Conflict):
     title = "No milestone of the project is completed"
 
 
+class NobodyToAsk(Conflict):
+    code = "nobody-to-ask"
+    title = "No other member is concerned"
+
+
 class PeriodReversed(Invalid):
     code = "period-reversed"
     title = "The project would end before it starts"
@@ -99,9 +107,17 @@ class ProjectChanges(TypedDict, total=False):
     title: dict[str, str]
     summary: dict[str, str]
     objectives: tuple[str, ...]
+    themes: tuple[str, ...]
     visibility: Visibility
     starts_on: date | None
     ends_on: date | None
+
+
+class NamedAnew(TypedDict):
+    """What a project names that it has not named before."""
+
+    objectives: frozenset[str]
+    themes: frozenset[str]
 
 
 class Project(Base, kw_only=True):
@@ -114,6 +130,11 @@ class Project(Base, kw_only=True):
     title: Mapped[dict[str, str]]
     summary: Mapped[dict[str, str]]
     objectives: Mapped[tuple[str, ...]]
+    themes: Mapped[tuple[str, ...]] = mapped_column(default=(), server_default="{}")
+    charter: Mapped[dict[str, str] | None] = mapped_column(
+        JSONB(none_as_null=True), init=False, default=None
+    )
+    charter_version: Mapped[int] = mapped_column(init=False, default=0, server_default="0")
     lead: Mapped[str]
     visibility: Mapped[Visibility] = mapped_column(Text)
     status: Mapped[ProjectStatus] = mapped_column(Text, init=False, default="draft")
@@ -129,9 +150,15 @@ class Project(Base, kw_only=True):
     __table_args__ = (
         Index("ix_project_created_at_id", "created_at", "id"),
         Index("ix_project_updated_at_id", "updated_at", "id"),
-        Index("ix_project_lead", "lead"),
+        Index("ix_project_lead_id", "lead", "id"),
         Index("ix_project_status", "status"),
         Index("ix_project_objectives", "objectives", postgresql_using="gin"),
+        Index(
+            "ix_project_network",
+            "id",
+            postgresql_where=text("visibility = 'network' AND proposed_at IS NOT NULL"),
+        ),
+        Index("ix_project_themes", "themes", postgresql_using="gin"),
     )
     __mapper_args__ = {"version_id_col": version, "version_id_generator": False}  # noqa: RUF012
 
@@ -145,6 +172,7 @@ class Project(Base, kw_only=True):
         title: dict[str, str],
         summary: dict[str, str],
         objectives: tuple[str, ...] = (),
+        themes: tuple[str, ...] = (),
         visibility: Visibility = "participants",
         starts_on: date | None = None,
         ends_on: date | None = None,
@@ -162,6 +190,7 @@ class Project(Base, kw_only=True):
             title=title,
             summary=summary,
             objectives=objectives,
+            themes=themes,
             lead=by.member,
             visibility=visibility,
             starts_on=starts_on,
@@ -196,6 +225,23 @@ class Project(Base, kw_only=True):
         standing.ensure_may_write(MAY_WRITE)
         if standing.member != self.lead:
             raise NotProjectLead(f"Member {self.lead} leads it.")
+
+    def ensure_can_be_asked_in(self, standing: Standing) -> None:
+        """Refuse to put a question unless the actor may speak for a member that works here.
+
+        Raises:
+            MissingScope, MemberNotActive: the actor may not write.
+            NotParticipating: its member neither leads nor takes part.
+            ProjectEnded: the project is over.
+            NobodyToAsk: nobody else takes part.
+        """
+        standing.ensure_may_write(MAY_WRITE)
+        working = self.those_who_take_part(standing)
+        if standing.member not in working:
+            raise NotParticipating(f"Member {standing.member} does not take part.")
+        self.ensure_open()
+        if len(working) == 1:
+            raise NobodyToAsk("Nobody else takes part.")
 
     def ensure_open(self) -> None:
         """Refuse once the project is over.
@@ -246,6 +292,60 @@ class Project(Base, kw_only=True):
         for name, value in changes.items():
             setattr(self, name, value)
         self._changed(at)
+
+    def named_anew(self, changes: ProjectChanges) -> NamedAnew:
+        """Tell which objectives and themes the changes add to those that the project has."""
+        return {
+            "objectives": frozenset(changes.get("objectives", ())).difference(self.objectives),
+            "themes": frozenset(changes.get("themes", ())).difference(self.themes),
+        }
+
+    def ensure_charter_is_the_leads(self, standing: Standing) -> None:
+        """Refuse to move terms over the heads of those who take part on them.
+
+        Raises:
+            ProjectEnded: the project is over.
+            CharterAgreed: a member besides the lead has accepted to take part.
+        """
+        self.ensure_open()
+        others = sorted(member for member in standing.places if standing.takes_part(member))
+        if others:
+            raise CharterAgreed(
+                f"{', '.join(others)} accepted to take part; open a decision to amend the charter.",
+                members={"taking_part": others},
+            )
+
+    def write_charter(self, text: dict[str, str], *, by: Standing, at: datetime) -> CharterVersion:
+        """Say on which terms members take part, before any other does.
+
+        Returns:
+            The new version, to be kept.
+
+        Raises:
+            MissingScope, MemberNotActive, NotProjectLead: the actor may not.
+            ProjectEnded: the project is over.
+            CharterAgreed: a member besides the lead has accepted to take part.
+        """
+        self.ensure_led_by(by)
+        self.ensure_charter_is_the_leads(by)
+        return self.adopt_charter(text, by=by.actor, at=at)
+
+    def adopt_charter(
+        self, text: dict[str, str], *, by: Actor, at: datetime, decision_id: UUID | None = None
+    ) -> CharterVersion:
+        """Let the charter be this from now on. Who may decide that has been asked before.
+
+        Returns:
+            The new version, to be kept.
+        """
+        self._changed(at)
+        return self._charter_version(text, by=by, at=at, decision_id=decision_id)
+
+    def begin_with_charter(
+        self, text: dict[str, str], *, by: Actor, at: datetime
+    ) -> CharterVersion:
+        """Give a project that is just being drafted its first charter."""
+        return self._charter_version(text, by=by, at=at, decision_id=None)
 
     def ensure_can_be_proposed(self) -> None:
         """Refuse to propose twice.
@@ -397,10 +497,12 @@ class Project(Base, kw_only=True):
 
     def allowed_actions(self, by: Standing, progress: Progress) -> list[str]:
         """Name what the actor may do to the project now."""
+        shared = ["open_decision"] if permits(self.ensure_can_be_asked_in, by) else []
         if not permits(self.ensure_led_by, by):
-            return []
+            return shared
         rules: dict[str, tuple[Any, ...]] = {
             "change": (self.ensure_open,),
+            "amend_charter": (self.ensure_charter_is_the_leads, by),
             "propose": (self.ensure_can_be_proposed,),
             "invite": (self.ensure_under_way,),
             "plan_milestone": (self.ensure_under_way,),
@@ -410,10 +512,27 @@ class Project(Base, kw_only=True):
             "complete": (self.ensure_can_be_completed, progress),
             "cancel": (self.ensure_open,),
         }
-        return [action for action, rule in rules.items() if permits(*rule)]
+        if shared:
+            rules["offer_lead"] = (self.ensure_open,)
+        return [action for action, rule in rules.items() if permits(*rule)] + shared
 
     def state(self) -> ProjectState:
         return ProjectState.model_validate(self)
+
+    def _charter_version(
+        self, text: dict[str, str], *, by: Actor, at: datetime, decision_id: UUID | None
+    ) -> CharterVersion:
+        self.charter = text
+        self.charter_version += 1
+        return CharterVersion(
+            project_id=self.id,
+            number=self.charter_version,
+            text=text,
+            adopted_at=at,
+            adopted_by=by.reference,
+            adopted_by_member=by.member or None,
+            decision_id=decision_id,
+        )
 
     def _become(self, status: ProjectStatus, at: datetime, reason: str | None = None) -> None:
         self.status = status

@@ -59,6 +59,7 @@ class Standing:
     member_status: str | None
     time_zone: str | None
     places: Places = field(default_factory=dict)
+    is_host: bool = False
 
     @property
     def member(self) -> str:

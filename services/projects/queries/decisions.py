@@ -7,8 +7,6 @@ from uuid import UUID
 
 from sqlalchemy import (
     ARRAY,
-    BindParameter,
-    ColumnElement,
     Text,
     Uuid,
     any_,
@@ -46,20 +44,6 @@ from shared.reading import Question, Reading, Row
 DecisionSeen = tuple[Decision, Standing]
 
 DECISION_ID: Final = bindparam("decision_id", type_=Uuid())
-
-
-def is_silent(member: str | BindParameter[str]) -> ColumnElement[bool]:
-    """Match the decisions that ask `member` and have no position of it."""
-    return (
-        exists()
-        .where(
-            Elector.decision_id == Decision.id,
-            Elector.member == member,
-            Elector.position.is_(None),
-            Elector.counted_out_at.is_(None),
-        )
-        .correlate(Decision)
-    )
 
 
 _SEEN: Final = (

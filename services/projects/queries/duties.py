@@ -14,7 +14,7 @@ from services.projects.model.duty import Duty, open_duties
 from services.projects.model.milestone import Milestone
 from services.projects.model.participation import Participation
 from services.projects.model.plan import OPEN
-from services.projects.queries.decisions import is_silent
+from services.projects.queries.asked import is_silent
 from services.projects.queries.participations import participation_seen
 from services.projects.queries.standings import MEMBER, PROJECT_ID
 from shared.actor import Actor

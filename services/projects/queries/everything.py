@@ -14,6 +14,7 @@ from services.projects.model.known import KnownClient, KnownMember, KnownOfficia
 from services.projects.model.milestone import Milestone
 from services.projects.model.participation import Participation
 from services.projects.model.project import Project
+from services.projects.model.topic import Objective, Theme
 from shared.contracts.event import State
 
 
@@ -69,6 +70,8 @@ async def all_states(session: AsyncSession) -> dict[str, list[State]]:
         select(Decision).order_by(Decision.id).options(selectinload(Decision.electorate))
     )
     handovers = await session.scalars(select(Handover).order_by(Handover.id))
+    objectives = await session.scalars(select(Objective).order_by(Objective.slug))
+    themes = await session.scalars(select(Theme).order_by(Theme.slug))
     members = await session.scalars(select(KnownMember).order_by(KnownMember.slug))
     officials = await session.scalars(select(KnownOfficial).order_by(KnownOfficial.id))
     clients = await session.scalars(select(KnownClient).order_by(KnownClient.id))
@@ -79,6 +82,8 @@ async def all_states(session: AsyncSession) -> dict[str, list[State]]:
         "milestone": [milestone.state() for milestone in milestones],
         "decision": [decision.state() for decision in decisions],
         "handover": [handover.state() for handover in handovers],
+        "objective": [objective.state() for objective in objectives],
+        "theme": [theme.state() for theme in themes],
         "known_member": [KnownMemberState.model_validate(member) for member in members],
         "known_official": [KnownOfficialState.model_validate(official) for official in officials],
         "known_client": [KnownClientState.model_validate(client) for client in clients],

@@ -1,29 +1,44 @@
 """Every SELECT of projects."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import (
+    BigInteger,
     BindParameter,
     ScalarSelect,
+    Select,
     Text,
+    any_,
     bindparam,
     cast,
     exists,
     func,
     literal,
+    not_,
     or_,
     select,
+    union_all,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, array
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from services.projects.model.milestone import Milestone
 from services.projects.model.plan import OPEN
 from services.projects.model.project import Progress, Project, no_project
+from services.projects.model.searching import Term, understood
 from services.projects.model.standing import Standing
+from services.projects.queries.project_words import (
+    IS_FOUND,
+    MAY_BE_FOUND,
+    is_found,
+    names_of_members,
+    values_of,
+    values_to_narrow,
+)
 from services.projects.queries.sorting import Sort, sorts_of
 from services.projects.queries.standings import (
     HOME,
@@ -31,6 +46,8 @@ from services.projects.queries.standings import (
     MEMBER,
     PLACES,
     PROJECT_ID,
+    SEEN,
+    SEEN_LIMIT,
     VISIBLE,
     ensure_may_read,
     has_place,
@@ -39,10 +56,11 @@ from services.projects.queries.standings import (
     reading_from,
     standing_from,
 )
+from services.projects.queries.waiting import waiting_for
 from shared.actor import Actor
 from shared.contracts.projects import ProjectStatus
-from shared.http.paging import Listing, Paging
-from shared.reading import Question, Reading
+from shared.http.paging import LIMIT, Coming, Keys, Listing, Paging
+from shared.reading import Question, Reading, Row
 
 ProjectSeen = tuple[Project, Standing, Progress]
 """A project with what the rules about it must know."""
@@ -127,7 +145,49 @@ async def ensure_project_seen(reading: Reading, project_id: UUID, *, actor: Acto
         raise no_project(project_id)
 
 
-_LISTED: Final = Listing(
+FEW: Final = 500
+"""Who sees no more projects than this is shown them by going through those."""
+
+AHEAD: Final = 500
+"""So many projects are looked at sooner than the index brings what is found in many."""
+
+_SEES_FEW: Final = select(func.count()).select_from(SEEN).scalar_subquery() < SEEN_LIMIT
+
+
+class ProjectListing(Listing):
+    """Takes as long among a hundred thousand projects as among a thousand.
+
+    Who sees few projects has them looked through. For who sees many, the list is followed until the
+    page is full, which is soon; and where terms are looked for, only for a while: what is found
+    often fills a page, and what is found seldom comes from the index, in a second question.
+    """
+
+    def found_by(
+        self, given: frozenset[str], coming: Coming, keys: Keys, *, descending: bool
+    ) -> Select[Any]:
+        terms = given.intersection(IS_FOUND)
+        asks_the_index = bool(given.intersection(MAY_BE_FOUND))
+        followed = coming(given - terms).where(not_(_SEES_FEW)).correlate(None)
+        if terms:
+            next_ = followed.with_only_columns(Project.id, Project.lead, *keys[:-1])
+            if not asks_the_index:
+                next_ = next_.limit(bindparam("ahead", type_=BigInteger()))
+            looked_at = aliased(Project, next_.subquery())
+            order = [getattr(looked_at, key.key) for key in keys]
+            followed = (
+                select(looked_at.id)
+                .where(*(is_found(name, looked_at) for name in sorted(terms)))
+                .order_by(*(key.desc() if descending else key.asc() for key in order))
+            )
+        followed = followed.with_only_columns(followed.selected_columns["id"]).limit(LIMIT)
+        ids = [followed.subquery().select()]
+        if not asks_the_index:
+            ids.append(select(SEEN.c.id).where(_SEES_FEW))
+        found = Project.id == any_(func.array(union_all(*ids).scalar_subquery()))
+        return coming(given - MAY_BE_FOUND.keys()).where(found)
+
+
+_LISTED: Final = ProjectListing(
     _SEEN,
     filters={
         "status": Project.status == bindparam("status", type_=Text()),
@@ -136,7 +196,13 @@ _LISTED: Final = Listing(
         "objective": Project.objectives.contains(
             cast(array([bindparam("objective", type_=Text())]), ARRAY(Text()))
         ),
+        "theme": Project.themes.contains(
+            cast(array([bindparam("theme", type_=Text())]), ARRAY(Text()))
+        ),
+        "waits_for": waiting_for(bindparam("waits_for", type_=Text())),
         "updated_since": Project.updated_at >= bindparam("updated_since", type_=INSTANT),
+        **IS_FOUND,
+        **MAY_BE_FOUND,
     },
     sorts=sorts_of(Project),
 )
@@ -152,12 +218,30 @@ async def list_projects(
     member: str | None = None,
     lead: str | None = None,
     objective: str | None = None,
+    theme: str | None = None,
+    waits_for: str | None = None,
     updated_since: datetime | None = None,
+    q: str | None = None,
 ) -> tuple[list[ProjectSeen], str | None]:
     """List projects that the actor may see. `member` leads them, takes part or is invited.
 
+    Args:
+        reading: where to read them.
+        paging: which part of the list.
+        actor: who asks.
+        sort: in which order.
+        status: only those that have it.
+        member: only those in which it has a place.
+        lead: only those that it leads.
+        objective: only those that serve it.
+        theme: only those that have it.
+        waits_for: only those that cannot go on in something without this member.
+        updated_since: only those that have changed since.
+        q: only those in which this is found, in their texts or as names of lead and participants.
+
     Raises:
         ClientRevoked, OfficialMayNotAct, SessionOver, MissingScope: the actor may not read.
+        SearchTooShort, SearchTooLong: this cannot be looked for.
         CursorUnknown: the cursor was not made by this list.
     """
     filters = {
@@ -165,14 +249,51 @@ async def list_projects(
         "member": member,
         "lead": lead,
         "objective": objective,
+        "theme": theme,
+        "waits_for": waits_for,
         "updated_since": updated_since,
     }
-    rows, cursor = await _LISTED.read(
-        reading, paging, sort=sort, filters=filters, parameters=parameters(actor)
-    )
+    asked = parameters(actor, seen_limit=FEW + 1, ahead=AHEAD)
+    if q is None:
+        rows, cursor = await _LISTED.read(
+            reading, paging, sort=sort, filters=filters, parameters=asked
+        )
+    else:
+        terms = understood(q, await names_of_members(reading))
+        rows, cursor = await _search(
+            reading, paging, sort=sort, filters=filters, parameters=asked, terms=terms
+        )
     if not rows:
         await ensure_may_read(reading, actor=actor)
     return [_read(actor, *row) for row in rows], cursor
+
+
+async def _search(
+    reading: Reading,
+    paging: Paging,
+    *,
+    sort: Sort,
+    filters: dict[str, Any],
+    parameters: dict[str, Any],
+    terms: Sequence[Term],
+) -> tuple[Sequence[Row], str | None]:
+    """Look at what comes next in the list; only if too little of it is found, ask the index."""
+    values = values_of(terms)
+    filters |= {name: value for name, value in values.items() if name in IS_FOUND}
+    parameters |= values
+    rows, cursor = await _LISTED.read(
+        reading, paging, sort=sort, filters=filters, parameters=parameters
+    )
+    if cursor is not None:
+        return rows, cursor
+    narrowed = values_to_narrow(terms)
+    filters |= {name: narrowed.pop(name) for name in MAY_BE_FOUND}
+    parameters |= narrowed
+    more, cursor = await _LISTED.read(
+        reading, paging, sort=sort, filters=filters, parameters=parameters
+    )
+    # The index is not asked for who sees few projects, all of which have been looked at.
+    return (more, cursor) if more else (rows, None)
 
 
 def _read(actor: Actor, project: Project, home: Any, places: Any, progress: Any) -> ProjectSeen:

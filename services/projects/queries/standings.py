@@ -8,6 +8,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import (
+    BigInteger,
     BindParameter,
     ColumnElement,
     DateTime,
@@ -19,11 +20,13 @@ from sqlalchemy import (
     exists,
     func,
     literal,
+    literal_column,
     or_,
     select,
+    union_all,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from services.projects.model.known import (
     KnownClient,
@@ -52,17 +55,26 @@ MEMBER: Final = bindparam("member", type_=Text())
 
 INSTANT: Final = DateTime(timezone=True)
 
-HAS_A_PLACE_NOW: Final = Participation.status.in_(map(literal, sorted(HAS_A_PLACE)))
+# Spelled out, as the indexes over a part of a table are: a value that comes with the question may
+# be another one, and the index then cannot be used.
+HAS_A_PLACE_NOW: Final = Participation.status.in_(
+    [literal_column(f"'{status}'") for status in sorted(HAS_A_PLACE)]
+)
+_NETWORK: Final[ColumnElement[str]] = literal_column("'network'")
 
 
 def has_place(member: str | BindParameter[str]) -> ColumnElement[bool]:
     """Match the projects that `member` is invited to or takes part in."""
     return (
-        exists()
+        select(literal(1))
         .where(
             Participation.project_id == Project.id, Participation.member == member, HAS_A_PLACE_NOW
         )
         .correlate(Project)  # and not the participation that somebody reads
+        # With it the database looks up one project after another, and stops when a page is full.
+        # Without, it may first gather all places of the member, which has tens of thousands.
+        .offset(literal_column("0"))
+        .exists()
     )
 
 
@@ -71,6 +83,24 @@ VISIBLE: Final = or_(
     and_(Project.proposed_at.is_not(None), or_(Project.visibility == "network", has_place(ME))),
 )
 """Matches the projects that the actor may see."""
+
+_led, _open = aliased(Project), aliased(Project)
+
+SEEN_LIMIT: Final = bindparam("seen_limit", type_=BigInteger())
+
+SEEN: Final = (
+    select(
+        union_all(
+            select(_led.id).where(_led.lead == ME),
+            select(Participation.project_id).where(Participation.member == ME, HAS_A_PLACE_NOW),
+            select(_open.id).where(_open.proposed_at.is_not(None), _open.visibility == _NETWORK),
+        ).subquery()
+    )
+    .limit(SEEN_LIMIT)
+    .cte("seen")
+    .prefix_with("MATERIALIZED", dialect="postgresql")
+)
+"""The ids of the projects that the actor may see, up to a limit, some of them twice."""
 
 MY_CLIENT: Final = (
     select(KnownClient.status)
@@ -85,7 +115,7 @@ MY_OFFICIAL: Final = (
 )
 
 MY_MEMBER: Final = (
-    select(func.jsonb_build_array(KnownMember.status, KnownMember.time_zone))
+    select(func.jsonb_build_array(KnownMember.status, KnownMember.time_zone, KnownMember.is_host))
     .where(KnownMember.slug == ME)
     .scalar_subquery()
 )
@@ -147,9 +177,9 @@ def standing_from(actor: Actor, home: Any, places: Any) -> Standing:
         if official_status != "active":
             raise OfficialMayNotAct(f"The official is {official_status}.")
         actor = actor.narrowed(scopes)
-    status, time_zone = member or (None, None)
+    status, time_zone, is_host = member or (None, None, False)
     found = {name: Place(role, answer) for name, (role, answer) in (places or {}).items()}
-    return Standing(actor, status, time_zone, found)
+    return Standing(actor, status, time_zone, found, is_host)
 
 
 def reading_from(actor: Actor, home: Any, places: Any) -> Standing:

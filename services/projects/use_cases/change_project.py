@@ -6,7 +6,9 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.projects.model.project import ProjectChanges
+from services.projects.model.topic import ensure_in_use
 from services.projects.queries.projects import ProjectSeen, project_for_change
+from services.projects.queries.topics import topics_in_use
 from shared.actor import Actor
 from shared.contracts.event import EVERYONE
 from shared.contracts.projects import ProjectChanged
@@ -33,11 +35,14 @@ async def change_project(
         VersionStale: the project is not at the expected version.
         ProjectEnded: the project is over.
         PeriodReversed: it would end before it starts.
+        TopicNotInUse: the network has no such objective or theme in use.
     """
     project, standing, progress = await project_for_change(session, project_id, actor=actor)
     project.ensure_led_by(standing)
     before = project.state()
     ensure_version(expected, before)
+    named = project.named_anew(changes)
+    ensure_in_use(await topics_in_use(session, **named), **named)
     told_before = project.audience(standing.places)
     project.change(changes, by=standing, at=now)
     state, audience = project.state(), project.audience(standing.places)

@@ -6,8 +6,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.projects.model.project import Progress, Project, ReferenceTaken
+from services.projects.model.topic import ensure_in_use
 from services.projects.queries.projects import ProjectSeen
 from services.projects.queries.standings import standing_outside
+from services.projects.queries.topics import topics_in_use
 from shared.actor import Actor
 from shared.contracts.projects import ProjectDrafted, Visibility
 from shared.messaging.outbox import announce
@@ -22,6 +24,7 @@ async def create_project(
     title: dict[str, str],
     summary: dict[str, str],
     objectives: tuple[str, ...],
+    themes: tuple[str, ...],
     visibility: Visibility,
     starts_on: date | None,
     ends_on: date | None,
@@ -31,6 +34,7 @@ async def create_project(
     Raises:
         MissingScope, MemberNotActive: the actor may not write.
         PeriodReversed: it would end before it starts.
+        TopicNotInUse: the network has no such objective or theme in use.
         ReferenceTaken: a project, which the actor may not be allowed to see, has the reference.
     """
     standing = await standing_outside(session, actor=actor)
@@ -41,10 +45,13 @@ async def create_project(
         title=title,
         summary=summary,
         objectives=objectives,
+        themes=themes,
         visibility=visibility,
         starts_on=starts_on,
         ends_on=ends_on,
     )
+    in_use = await topics_in_use(session, objectives=objectives, themes=themes)
+    ensure_in_use(in_use, objectives=objectives, themes=themes)
     try:
         async with session.begin_nested():
             session.add(project)

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.projects.model.decision import Question, ensure_may_ask
+from services.projects.model.decision import Question
 from services.projects.queries.decisions import DecisionSeen
 from services.projects.queries.projects import project_for_change
 from services.projects.use_cases.put_to_members import put_to_members
@@ -31,7 +31,7 @@ async def open_decision(
             be admitted.
     """
     project, standing, _ = await project_for_change(session, project_id, actor=actor)
-    ensure_may_ask(project, standing)
+    project.ensure_can_be_asked_in(standing)
     decision = await put_to_members(
         session,
         project,

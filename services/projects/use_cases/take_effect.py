@@ -30,6 +30,7 @@ from shared.actor import Actor
 from shared.contracts.event import Event
 from shared.contracts.projects import (
     AdmitMember,
+    AmendCharter,
     CancelMilestone,
     ChangeLead,
     CloseProject,
@@ -39,6 +40,7 @@ from shared.contracts.projects import (
     ParticipationRoleChanged,
     ParticipationState,
     ProjectCancelled,
+    ProjectCharterAmended,
     ProjectCompleted,
     ProjectLeadChanged,
     RescheduleMilestone,
@@ -186,6 +188,28 @@ async def _change_lead(
     )
 
 
+async def _amend(
+    session: AsyncSession,
+    decision: Decision,
+    effect: AmendCharter,
+    standing: Standing,
+    actor: Actor,
+    now: datetime,
+) -> Consequences:
+    project = decision.project
+    project.ensure_open()
+    before = project.state()
+    session.add(project.adopt_charter(effect.charter, by=actor, at=now, decision_id=decision.id))
+    fact = ProjectCharterAmended.about(
+        project.state(),
+        before=before,
+        by=actor,
+        at=now,
+        audience=project.audience(standing.places),
+    )
+    return Consequences(standing, [fact])
+
+
 async def _close(
     session: AsyncSession,
     decision: Decision,
@@ -217,6 +241,7 @@ ACTS: Final[dict[type[Any], Act]] = {
     CancelMilestone: _cancel_milestone,
     AdmitMember: _admit,
     ChangeLead: _change_lead,
+    AmendCharter: _amend,
     CloseProject: _close,
 }
 

@@ -11,13 +11,20 @@ Visibility = Literal["participants", "network"]
 
 
 class ProjectState(State):
-    """A joint project. `status_reason` says why it has the status it has, where that matters."""
+    """A joint project. `status_reason` says why it has the status it has, where that matters.
+
+    `charter` is the version in force of what those who take part agreed to, `charter_version` its
+    number; 0 while there is none.
+    """
 
     id: UUID
     reference: str
     title: dict[str, str]
     summary: dict[str, str]
     objectives: tuple[str, ...]
+    themes: tuple[str, ...] = ()
+    charter: dict[str, str] | None = None
+    charter_version: int = 0
     lead: str
     visibility: Visibility
     status: ProjectStatus
@@ -40,7 +47,7 @@ class ProjectDrafted(ProjectEvent):
 
 
 class ProjectChanged(ProjectEvent):
-    """Title, summary, objectives, visibility or period are different now."""
+    """Title, summary, objectives, themes, visibility or period are different now."""
 
     happened: ClassVar[str | None] = "changed"
 
@@ -85,3 +92,9 @@ class ProjectLeadChanged(ProjectEvent):
     """Another member leads the project now."""
 
     happened: ClassVar[str | None] = "lead_changed"
+
+
+class ProjectCharterAmended(ProjectEvent):
+    """The terms on which members take part are different now, or were written first."""
+
+    happened: ClassVar[str | None] = "charter_amended"

@@ -21,6 +21,7 @@ from deploy.embedded.console import last_lines
 from deploy.embedded.edge import Edge
 from deploy.embedded.layout import HOST
 from tests.benchmarks.findings import Finding, at_least, at_most, compared, percentile
+from tests.benchmarks.http import flatness
 from tests.benchmarks.http.load import Target, spec
 from tests.benchmarks.http.world import LoadedProject, load_world, projects, tokens
 from tests.benchmarks.rounds import Run
@@ -51,8 +52,15 @@ class Answered:
 
 
 async def measure(state: Path, run: Run) -> AsyncIterator[Finding]:
-    async with durable_servers(state, ("projects",)) as servers, _platform(servers) as platform:
+    services = ("projects", *flatness.DATABASES)
+    async with durable_servers(state, services) as servers, _platform(servers) as platform:
         for finding in await platform.measure(run):
+            yield finding
+
+        def load(pids: list[int]) -> Callable[..., Awaitable[Answered]]:
+            return Platform(servers, pids, []).load
+
+        for finding in await flatness.measure(servers, run, load, SUBJECT):
             yield finding
 
 

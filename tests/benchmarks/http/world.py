@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from shared.database import PlainConnection
 from tests.benchmarks.servers import Servers
 from tests.conftest import upgrade
 from tests.web import token
@@ -15,16 +16,14 @@ MEMBERS: Final = 50
 MEMBERS_EACH: Final = 10
 MILESTONES_EACH: Final = 20
 
-LOAD: Final[tuple[tuple[str, tuple[int, ...]], ...]] = (
-    (
-        """
+KNOWN_MEMBERS: Final = """
     INSERT INTO known_member (slug, version, name, status, time_zone, country, is_host)
     SELECT 'city-' || n, 1, jsonb_build_object('en', 'City ' || n), 'active', 'Asia/Tokyo', 'JP',
            n = 0
     FROM generate_series(0, $1::int - 1) n
-    """,
-        (MEMBERS,),
-    ),
+"""
+
+LOAD: Final[tuple[tuple[str, tuple[int, ...]], ...]] = (
     (
         """
     INSERT INTO project (id, reference, title, summary, objectives, lead, visibility, status,
@@ -70,6 +69,11 @@ class LoadedProject:
     version: int
 
 
+async def load_members(plain: PlainConnection) -> None:
+    """Let the service know the members of the network."""
+    await plain.execute(KNOWN_MEMBERS, MEMBERS)
+
+
 async def load_world(servers: Servers) -> None:
     """Fill the database of the projects service."""
     engine = create_async_engine(servers.settings("projects").database_url.get_secret_value())
@@ -77,6 +81,7 @@ async def load_world(servers: Servers) -> None:
         await connection.run_sync(upgrade, "projects")
     await engine.dispose()
     plain = await servers.connect("projects")
+    await load_members(plain)
     for statement, numbers in LOAD:
         await plain.execute(statement, *numbers)
     await plain.close()
