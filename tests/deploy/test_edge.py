@@ -69,6 +69,7 @@ async def front(tmp_path: Path) -> AsyncIterator[Front]:
         ("/api/v1/projects/1/milestones", "projects"),
         ("/api/v1/milestones/1", "projects"),
         ("/api/v1/participations", "projects"),
+        ("/api/v1/calendar/open-days?members=tokyo", "projects"),
         ("/", "portal"),
         ("/session/callback?code=c", "portal"),
         ("/sessions", "portal"),
