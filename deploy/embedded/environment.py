@@ -46,7 +46,6 @@ class Environments:
             ours |= self._of_portal() | {"MASTER_KEYS": self.secrets.portal["master_keys"]}
         else:
             ours |= {"NATS_URL": self.nats_url(service), "JWKS_URL": self.jwks_url}
-        if service in ("members", "notifications"):  # the others keep no secrets with these
             ours["MASTER_KEYS"] = self.secrets.master_keys
         if service == "members":
             # So do identity providers, of the demo and of whoever develops one.

@@ -70,6 +70,8 @@ async def front(tmp_path: Path) -> AsyncIterator[Front]:
         ("/api/v1/milestones/1", "projects"),
         ("/api/v1/participations", "projects"),
         ("/api/v1/calendar/open-days?members=tokyo", "projects"),
+        ("/api/v1/calendar-feeds", "projects"),
+        ("/calendar-feeds/rkc_x.ics", "projects"),
         ("/", "portal"),
         ("/session/callback?code=c", "portal"),
         ("/sessions", "portal"),

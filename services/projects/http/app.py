@@ -3,7 +3,14 @@
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.projects.http import calendar, contributions, milestones, participations, projects
+from services.projects.http import (
+    calendar,
+    calendar_feeds,
+    contributions,
+    milestones,
+    participations,
+    projects,
+)
 from services.projects.model.known import KnownKeys
 from services.projects.queries.standings import standing_outside
 from shared.actor import Actor
@@ -27,6 +34,8 @@ def create_app(settings: Settings) -> FastAPI:
             milestones.router,
             contributions.router,
             calendar.router,
+            calendar_feeds.router,
+            calendar_feeds.files_router,
         ],
         known_keys=KnownKeys,
     )

@@ -1,6 +1,14 @@
 """Facts published by the projects service: what members do together, and what they owe."""
 
 from shared.contracts.event import happens
+from shared.contracts.projects.calendar_feed import (
+    CalendarFeedCreated,
+    CalendarFeedEvent,
+    CalendarFeedKind,
+    CalendarFeedRevoked,
+    CalendarFeedState,
+    CalendarFeedStatus,
+)
 from shared.contracts.projects.milestone import (
     ContributionAccepted,
     ContributionDelivered,
@@ -45,6 +53,12 @@ from shared.contracts.projects.project import (
 )
 
 __all__ = [
+    "CalendarFeedCreated",
+    "CalendarFeedEvent",
+    "CalendarFeedKind",
+    "CalendarFeedRevoked",
+    "CalendarFeedState",
+    "CalendarFeedStatus",
     "ContributionAccepted",
     "ContributionDelivered",
     "ContributionRequested",
@@ -107,4 +121,6 @@ happens(
     ContributionDelivered,
     ContributionAccepted,
     ContributionReturned,
+    CalendarFeedCreated,
+    CalendarFeedRevoked,
 )
