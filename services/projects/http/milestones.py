@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response, status
 from pydantic import Field, model_validator
 
+from services.projects.http.deadline_warnings import DeadlineWarningOut, warned
 from services.projects.http.fields import Description, ReasonIn
 from services.projects.model.milestone import (
     ContributionsOpen,
@@ -112,6 +113,8 @@ class MilestoneOut(MilestoneState):
 
     contributions: tuple[ContributionOut, ...]
     allowed_actions: Annotated[list[str], Field(description="What this caller may do to it now.")]
+    warnings: list[DeadlineWarningOut] | None = None
+    """Of the deadline; only where one milestone is planned, rescheduled or read."""
 
 
 def milestone_out(seen: MilestoneSeen) -> MilestoneOut:
@@ -166,7 +169,7 @@ async def post_project_milestone(
     """Plan a milestone. Only the lead may."""
     seen = await plan_milestone(session, project_id, actor=actor, now=now, **dict(body))
     response.headers["Location"] = f"{router.prefix}/milestones/{seen[0].id}"
-    return answer(response, seen)
+    return await warned(session, seen[0], answer(response, seen))
 
 
 @router.get(
@@ -235,7 +238,8 @@ async def get_milestone(
     milestone_id: UUID, response: Response, reading: CurrentReading, actor: CurrentActor
 ) -> MilestoneOut:
     """Read a milestone."""
-    return answer(response, await milestone_seen(reading, milestone_id, actor=actor))
+    seen = await milestone_seen(reading, milestone_id, actor=actor)
+    return await warned(reading, seen[0], answer(response, seen))
 
 
 @router.patch("/milestones/{milestone_id}", responses=refusals(*PLANNING))
@@ -280,7 +284,7 @@ async def post_milestone_reschedule(
         due_on=body.due_on,
         time_zone=body.time_zone,
     )
-    return answer(response, seen)
+    return await warned(session, seen[0], answer(response, seen))
 
 
 @router.post(
