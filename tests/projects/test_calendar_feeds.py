@@ -312,6 +312,17 @@ async def test_a_feed_ends_with_the_right_of_its_official(
     ensure_gone(await program.read(url))
 
 
+async def test_a_feed_of_somebody_of_whom_nothing_is_known_shows_nothing(
+    database: Database, cities: Cities, program: Program
+) -> None:
+    url = await feed_of_official(cities, {"kind": "official"})
+    ensure_gone(await program.read(url))
+
+    await deliver(database, official(1, COORDINATING))
+
+    assert (await program.read(url)).status_code == 200
+
+
 @pytest.mark.parametrize("status", ["suspended", "withdrawn"])
 async def test_a_feed_ends_with_the_membership(
     database: Database, cities: Cities, program: Program, status: MembershipStatus

@@ -29,7 +29,7 @@ from services.projects.model.calendar_entry import (
 )
 from services.projects.model.calendar_feed import FEEDS_MAX, CalendarFeed, no_calendar_feed
 from services.projects.model.contribution import Contribution
-from services.projects.model.known import KnownMember
+from services.projects.model.known import KnownMember, KnownOfficial
 from services.projects.model.milestone import Milestone
 from services.projects.model.project import Project, ProjectNotFound
 from services.projects.queries.projects import ensure_project_seen
@@ -117,6 +117,15 @@ _FEED: Final = Question(
     .where(
         CalendarFeed.token_hash == bindparam("token_hash", type_=LargeBinary()),
         CalendarFeed.status == "active",
+        # An address is good for years, so nobody is trusted before we have heard of them.
+        or_(
+            CalendarFeed.official_id.is_(None),
+            exists().where(
+                KnownOfficial.id == CalendarFeed.official_id,
+                KnownOfficial.member == CalendarFeed.member,
+                KnownOfficial.status == "active",
+            ),
+        ),
     )
 )
 
