@@ -46,8 +46,10 @@ class Environments:
             ours |= self._of_portal() | {"MASTER_KEYS": self.secrets.portal["master_keys"]}
         else:
             ours |= {"NATS_URL": self.nats_url(service), "JWKS_URL": self.jwks_url}
-        if service in ("members", "notifications"):  # the others keep no secrets with these
+        if service in ("members", "notifications"):
             ours["MASTER_KEYS"] = self.secrets.master_keys
+        if service == "projects":
+            ours["MASTER_KEYS"] = self.secrets.projects_master_keys
         if service == "members":
             # So do identity providers, of the demo and of whoever develops one.
             ours["IDENTITY_ALLOW_PRIVATE"] = "true"
@@ -66,6 +68,7 @@ class Environments:
             "ISSUER": self.issuer,
             "JWKS_URL": self.jwks_url,
             "MASTER_KEYS": self.secrets.master_keys,
+            "PROJECTS_MASTER_KEYS": self.secrets.projects_master_keys,
             "LOG_FORMAT": "console",
         }
         for service in DATABASES:

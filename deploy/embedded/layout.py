@@ -195,6 +195,7 @@ class Secrets:
     postgres: dict[str, str]
     nats: dict[str, str]
     master_keys: str
+    projects_master_keys: str
     portal: dict[str, str]
     demo_logins: dict[str, str]
 
@@ -206,6 +207,8 @@ class Secrets:
             postgres=_passwords(("postgres", *DATABASES), kept.get("postgres", {})),
             nats=_passwords(NATS_USERS, kept.get("nats", {})),
             master_keys=kept.get("master_keys") or f"k1:{_key()}",
+            # Its own: it has nothing to do with what the others seal, such as signing keys.
+            projects_master_keys=kept.get("projects_master_keys") or f"j1:{_key()}",
             portal=kept.get("portal") or _new_portal(),
             demo_logins=_passwords(DEMO_LOGINS, kept.get("demo_logins", {})),
         )

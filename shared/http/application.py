@@ -38,7 +38,7 @@ from shared.identifiers import new_id
 from shared.messaging.broker import connected
 from shared.messaging.outbox import after_each_announcement
 from shared.settings import Settings
-from shared.telemetry import HTTP_IN_FLIGHT, HTTP_SECONDS, HTTP_SHED, span
+from shared.telemetry import HTTP_IN_FLIGHT, HTTP_SECONDS, HTTP_SHED, span, without_secrets
 
 log = structlog.get_logger(__name__)
 
@@ -222,7 +222,7 @@ class Observing:
         HTTP_IN_FLIGHT.inc()
         try:
             with span(
-                f"{scope['method']} {scope['path']}",
+                f"{scope['method']} {without_secrets(scope['path'])}",
                 kind="server",
                 parent=headers.get("traceparent"),
             ) as recorded:

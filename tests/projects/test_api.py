@@ -431,6 +431,7 @@ async def test_all_that_the_service_holds_can_be_read(sessions: Sessions) -> Non
         "handover": 0,
         "objective": 2,
         "theme": 0,
+        "calendar_feed": 0,
         "known_member": 6,
         "known_official": 0,
         "known_client": 0,

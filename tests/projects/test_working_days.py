@@ -167,7 +167,7 @@ def test_a_day_counts_until_its_working_hours_are_over(now: datetime, left: int)
 def test_holidays_are_no_working_days_left() -> None:
     now, deadline = at("Asia/Tokyo", 2026, 4, 27, 9), at("Asia/Tokyo", 2026, 5, 8)
 
-    # 27, 28, 30 April, 1 and 7 May; in Seoul 1 May is worked and 5 May is not.
+    # 27, 28 and 30 April, 1 and 7 May. In Seoul 1 May is Labour Day, and 5 May is Children's Day.
     assert working_days_left(now, deadline, "Asia/Tokyo", "JP", None) == 5
     assert [each.day for each in closed_days(date(2026, 4, 27), date(2026, 5, 7), "KR", None)] == [
         date(2026, 5, 1),

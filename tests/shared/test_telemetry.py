@@ -225,6 +225,8 @@ async def test_other_libraries_write_in_the_same_form(written: io.StringIO) -> N
     "entry",
     [
         {"client_secret": "hunter2"},
+        {"path": "/calendar-feeds/rkc_hunter2hunter2hunter2.ics"},
+        {"said": "rkp_hunter2hunter2hunter2"},
         {"Authorization": "hunter2"},
         {"password": "hunter2"},
         {"access_token": "hunter2"},

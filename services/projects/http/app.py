@@ -4,6 +4,8 @@ from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.projects.http import (
+    calendar,
+    calendar_feeds,
     charters,
     contributions,
     copies,
@@ -51,6 +53,9 @@ def create_app(settings: Settings) -> FastAPI:
             handovers.router,
             topics.objectives,
             topics.themes,
+            calendar.router,
+            calendar_feeds.router,
+            calendar_feeds.files_router,
         ],
         known_keys=KnownKeys,
     )

@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response, status
 from pydantic import Field, field_validator, model_validator
 
+from services.projects.http.deadline_warnings import DeadlineWarningOut, warned
 from services.projects.http.decisions import ASKING, DecisionOut, decision_out
 from services.projects.http.fields import Description, ReasonIn
 from services.projects.model.decision import Question
@@ -211,6 +212,8 @@ class MilestoneOut(MilestoneState):
 
     contributions: tuple[ContributionOut, ...]
     allowed_actions: Annotated[list[str], Field(description="What this caller may do to it now.")]
+    warnings: list[DeadlineWarningOut] | None = None
+    """Of the deadline; only where one milestone is planned, rescheduled or read."""
 
 
 def milestone_out(seen: MilestoneSeen, now: datetime) -> MilestoneOut:
@@ -265,7 +268,7 @@ async def post_project_milestone(
     """Plan a milestone. Only the lead may."""
     seen = await plan_milestone(session, project_id, actor=actor, now=now, **dict(body))
     response.headers["Location"] = f"{router.prefix}/milestones/{seen[0].id}"
-    return answer(response, seen, now)
+    return await warned(session, seen[0], answer(response, seen, now))
 
 
 @router.get(
@@ -336,7 +339,8 @@ async def get_milestone(
     milestone_id: UUID, response: Response, reading: CurrentReading, actor: CurrentActor, now: Now
 ) -> MilestoneOut:
     """Read a milestone."""
-    return answer(response, await milestone_seen(reading, milestone_id, actor=actor), now)
+    seen = await milestone_seen(reading, milestone_id, actor=actor)
+    return await warned(reading, seen[0], answer(response, seen, now))
 
 
 @router.patch("/milestones/{milestone_id}", responses=refusals(*PLANNING))
@@ -402,7 +406,7 @@ async def post_milestone_reschedule(
     seen = await reschedule_milestone(
         session, milestone_id, actor=actor, now=now, expected=expected, **wanted
     )
-    return answer(response, seen, now)
+    return await warned(session, seen[0], answer(response, seen, now))
 
 
 def foreseen_out(foreseen: Foreseen, *, due_on: date, time_zone: str) -> RescheduleForeseen:

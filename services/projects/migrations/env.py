@@ -1,6 +1,7 @@
 """Alembic entry of the projects service."""
 
 from services.projects.model import (
+    calendar_feed,
     charter,
     decision,
     handover,
@@ -15,6 +16,7 @@ from services.projects.model.base import Base
 from shared.migrating import migrate
 
 __all__ = [
+    "calendar_feed",
     "charter",
     "decision",
     "handover",

@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
+from services.projects.model.calendar_feed import CalendarFeed
 from services.projects.model.decision import Decision
 from services.projects.model.handover import Handover
 from services.projects.model.known import KnownClient, KnownMember, KnownOfficial, KnownSession
@@ -72,6 +73,7 @@ async def all_states(session: AsyncSession) -> dict[str, list[State]]:
     handovers = await session.scalars(select(Handover).order_by(Handover.id))
     objectives = await session.scalars(select(Objective).order_by(Objective.slug))
     themes = await session.scalars(select(Theme).order_by(Theme.slug))
+    feeds = await session.scalars(select(CalendarFeed).order_by(CalendarFeed.id))
     members = await session.scalars(select(KnownMember).order_by(KnownMember.slug))
     officials = await session.scalars(select(KnownOfficial).order_by(KnownOfficial.id))
     clients = await session.scalars(select(KnownClient).order_by(KnownClient.id))
@@ -84,6 +86,7 @@ async def all_states(session: AsyncSession) -> dict[str, list[State]]:
         "handover": [handover.state() for handover in handovers],
         "objective": [objective.state() for objective in objectives],
         "theme": [theme.state() for theme in themes],
+        "calendar_feed": [feed.state() for feed in feeds],
         "known_member": [KnownMemberState.model_validate(member) for member in members],
         "known_official": [KnownOfficialState.model_validate(official) for official in officials],
         "known_client": [KnownClientState.model_validate(client) for client in clients],

@@ -201,8 +201,18 @@ async def ensure_may_read(reading: Reading, *, actor: Actor) -> None:
         ClientRevoked, OfficialMayNotAct, SessionOver: the actor's access token is good no longer.
         MissingScope: the actor may not read projects.
     """
+    await reading_outside(reading, actor=actor)
+
+
+async def reading_outside(reading: Reading, *, actor: Actor) -> Standing:
+    """Tell how somebody stands who wants to read, where it is about no single project.
+
+    Raises:
+        ClientRevoked, OfficialMayNotAct, SessionOver: the actor's access token is good no longer.
+        MissingScope: the actor may not read projects.
+    """
     [(home,)] = await reading.rows(_OUTSIDE, parameters(actor))
-    reading_from(actor, home, None)
+    return reading_from(actor, home, None)
 
 
 async def standing_outside(session: AsyncSession, *, actor: Actor) -> Standing:

@@ -1,6 +1,14 @@
 """Facts published by the projects service: what members do together, and what they owe."""
 
 from shared.contracts.event import happens
+from shared.contracts.projects.calendar_feed import (
+    CalendarFeedCreated,
+    CalendarFeedEvent,
+    CalendarFeedKind,
+    CalendarFeedRevoked,
+    CalendarFeedState,
+    CalendarFeedStatus,
+)
 from shared.contracts.projects.decision import (
     AdmitMember,
     AmendCharter,
@@ -107,6 +115,12 @@ from shared.contracts.projects.topic import (
 __all__ = [
     "AdmitMember",
     "AmendCharter",
+    "CalendarFeedCreated",
+    "CalendarFeedEvent",
+    "CalendarFeedKind",
+    "CalendarFeedRevoked",
+    "CalendarFeedState",
+    "CalendarFeedStatus",
     "CancelMilestone",
     "ChangeLead",
     "CloseProject",
@@ -253,4 +267,6 @@ happens(
     ThemeChanged,
     ThemeRetired,
     ThemeReinstated,
+    CalendarFeedCreated,
+    CalendarFeedRevoked,
 )

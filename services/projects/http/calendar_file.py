@@ -1,0 +1,150 @@
+"""A calendar as an iCalendar file, which every calendar program can subscribe to.
+
+A deadline is an event of its last quarter of an hour, told in UTC, so that each program shows it at
+its reader's own time; by which clock it was declared is said in words. Decision record 21.
+Source: RFC 5545, RFC 7986.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from services.projects.model.calendar_entry import CalendarEntry
+from services.projects.queries.calendar_feeds import Calendar
+from shared.contracts.projects import CalendarFeedKind
+from shared.fields import NO_TEXT
+
+if TYPE_CHECKING:
+    from icalendar import Event
+
+FORM: Final = 1
+"""Rises when the same calendar is written in another way."""
+
+SHOWN: Final = timedelta(minutes=15)
+REFRESHED: Final = timedelta(hours=1)
+DESCRIPTION_MAX: Final = 500
+ENGLISH: Final = "en"
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What the platform itself says in a calendar."""
+
+    due: str
+    responsible: str
+    cancelled: str
+    names: Mapping[CalendarFeedKind, str]
+    categories: Mapping[str, str]
+
+
+WORDS: Final = {
+    "en": Words(
+        due="Due by the end of {day} in {zone}.",
+        responsible="Accountable: {member}.",
+        cancelled="Cancelled: {title}",
+        names={
+            "official": "Renkei: what {name} owes",
+            "member": "Renkei: projects of {name}",
+            "project": "Renkei: {name}",
+        },
+        categories={"milestone": "Milestone"},
+    ),
+    "ja": Words(
+        due="期限: {day} の終わりまで（{zone}）",
+        responsible="責任者: {member}",
+        cancelled="中止: {title}",
+        names={
+            "official": "連携: {name}の担当",
+            "member": "連携: {name}のプロジェクト",
+            "project": "連携: {name}",
+        },
+        categories={"milestone": "マイルストーン"},
+    ),
+}
+
+
+def etag_of(calendar: Calendar) -> str:
+    """Tell one content from another without writing either."""
+    feed = calendar.feed
+    told = (FORM, feed.id, feed.kind, feed.language, calendar.name, calendar.entries)
+    return f'"{hashlib.sha256(repr(told).encode("utf-8", "replace")).hexdigest()[:32]}"'
+
+
+def calendar_file(calendar: Calendar, *, issuer: str) -> bytes:
+    """Write a calendar, the same each time as long as it holds the same.
+
+    Args:
+        calendar: what it holds.
+        issuer: public base URL of the platform.
+    """
+    # Loaded once somebody wants one: no process waits for it to start.
+    from icalendar import Calendar as File  # noqa: PLC0415
+    from icalendar import vDuration  # noqa: PLC0415
+
+    feed = calendar.feed
+    words = _words_in(feed.language)
+    named = words.names[feed.kind].format(name=in_language(calendar.name, feed.language))
+    file = File()
+    file.add("version", "2.0")
+    file.add("prodid", "-//Renkei//Calendar//EN")
+    file.add("calscale", "GREGORIAN")
+    for name in ("name", "x-wr-calname"):
+        file.add(name, _plain(named))
+    file.add("refresh-interval", vDuration(REFRESHED), parameters={"value": "DURATION"})
+    file.add("x-published-ttl", vDuration(REFRESHED))
+    for entry in calendar.entries:
+        file.add_component(_event(entry, issuer=issuer, language=feed.language))
+    return bytes(file.to_ical())
+
+
+def in_language(texts: Mapping[str, str], language: str) -> str:
+    """Give the text in a language, else in a kindred one, in English, or in whichever there is."""
+    primary = language.partition("-")[0]
+    kindred = [text for tag, text in texts.items() if tag.partition("-")[0] == primary]
+    liked = [texts.get(language), *kindred, texts.get(ENGLISH), *texts.values()]
+    return next(filter(None, liked))
+
+
+def _event(entry: CalendarEntry, *, issuer: str, language: str) -> "Event":
+    from icalendar import Event  # noqa: PLC0415
+
+    words = _words_in(language)
+    title = f"{in_language(entry.title, language)} ({entry.project})"
+    if entry.status == "cancelled":
+        title = words.cancelled.format(title=title)
+    told = [
+        words.due.format(day=entry.due_on.isoformat(), zone=entry.time_zone),
+        words.responsible.format(member=in_language(entry.responsible, language)),
+    ]
+    if entry.description is not None:
+        told.append(_shortened(in_language(entry.description, language)))
+    event = Event()
+    event.add("uid", f"{entry.kind}-{entry.id}@{urlsplit(issuer).hostname}")
+    event.add("dtstamp", entry.changed_at)
+    event.add("last-modified", entry.changed_at)
+    event.add("sequence", entry.version)
+    event.add("dtstart", entry.due_at - SHOWN)
+    event.add("dtend", entry.due_at)
+    event.add("summary", _plain(title))
+    event.add("description", _plain("\n".join(told)))
+    event.add("url", f"{issuer}{entry.path}")
+    event.add("categories", [words.categories[entry.kind], entry.project])
+    event.add("status", entry.status.upper())
+    event.add("transp", "TRANSPARENT")
+    return event
+
+
+def _words_in(language: str) -> Words:
+    return WORDS.get(language.partition("-")[0], WORDS[ENGLISH])
+
+
+def _plain(text: str) -> str:
+    """Leave out what no text holds; the API lets none of it in, but this is read by programs."""
+    return NO_TEXT.sub("", text)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= DESCRIPTION_MAX else f"{text[: DESCRIPTION_MAX - 1]}…"
