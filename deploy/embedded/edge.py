@@ -24,7 +24,10 @@ ROUTES: Final[Mapping[str, tuple[str, ...]]] = {
         *("/api/v1/members", "/api/v1/me", "/scim"),
         *("/login", "/logout", "/oauth", "/.well-known"),
     ),
-    "projects": ("/api/v1/projects", "/api/v1/participations", "/api/v1/milestones"),
+    "projects": (
+        *("/api/v1/projects", "/api/v1/participations", "/api/v1/milestones"),
+        "/api/v1/comments",
+    ),
     "notifications": ("/api/v1/inbox", "/api/v1/webhook-endpoints"),
 }
 

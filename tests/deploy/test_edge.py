@@ -69,6 +69,7 @@ async def front(tmp_path: Path) -> AsyncIterator[Front]:
         ("/api/v1/projects/1/milestones", "projects"),
         ("/api/v1/milestones/1", "projects"),
         ("/api/v1/participations", "projects"),
+        ("/api/v1/comments/1/versions", "projects"),
         ("/", "portal"),
         ("/session/callback?code=c", "portal"),
         ("/sessions", "portal"),

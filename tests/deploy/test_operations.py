@@ -92,6 +92,7 @@ async def test_a_dump_is_canonical_and_complete(network: "Network") -> None:
     picture = json.loads(first.stdout)
     assert first.stdout == canonical(picture) + "\n"
     assert list(picture) == [
+        "comment",
         "known_client",
         "known_member",
         "known_official",

@@ -23,6 +23,7 @@ ENTITIES: Final = {
     "projects": ("projects", "project"),
     "participations": ("projects", "participation"),
     "milestones": ("projects", "milestone"),
+    "comments": ("projects", "comment"),
     "members": ("members", "member"),
     "officials": ("members", "official"),
     "clients": ("members", "client"),

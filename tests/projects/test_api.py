@@ -419,6 +419,7 @@ async def test_all_that_the_service_holds_can_be_read(sessions: Sessions) -> Non
         "project": 1,
         "participation": 3,
         "milestone": 1,
+        "comment": 0,
         "known_member": 6,
         "known_official": 0,
         "known_client": 0,

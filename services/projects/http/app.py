@@ -3,7 +3,13 @@
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.projects.http import contributions, milestones, participations, projects
+from services.projects.http import (
+    comments,
+    contributions,
+    milestones,
+    participations,
+    projects,
+)
 from services.projects.model.known import KnownKeys
 from services.projects.queries.standings import standing_outside
 from shared.actor import Actor
@@ -21,7 +27,13 @@ def create_app(settings: Settings) -> FastAPI:
         "projects",
         "Projects",
         settings,
-        [projects.router, participations.router, milestones.router, contributions.router],
+        [
+            projects.router,
+            participations.router,
+            milestones.router,
+            contributions.router,
+            comments.router,
+        ],
         known_keys=KnownKeys,
     )
     app.state.before_replay = ensure_may_act

@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
+from services.projects.model.comment import Comment
 from services.projects.model.known import KnownClient, KnownMember, KnownOfficial, KnownSession
 from services.projects.model.milestone import Milestone
 from services.projects.model.participation import Participation
@@ -62,6 +63,7 @@ async def all_states(session: AsyncSession) -> dict[str, list[State]]:
     milestones = await session.scalars(
         select(Milestone).order_by(Milestone.id).options(selectinload(Milestone.contributions))
     )
+    comments = await session.scalars(select(Comment).order_by(Comment.id))
     members = await session.scalars(select(KnownMember).order_by(KnownMember.slug))
     officials = await session.scalars(select(KnownOfficial).order_by(KnownOfficial.id))
     clients = await session.scalars(select(KnownClient).order_by(KnownClient.id))
@@ -70,6 +72,7 @@ async def all_states(session: AsyncSession) -> dict[str, list[State]]:
         "project": [project.state() for project in projects],
         "participation": [participation.state() for participation in participations],
         "milestone": [milestone.state() for milestone in milestones],
+        "comment": [comment.state() for comment in comments],
         "known_member": [KnownMemberState.model_validate(member) for member in members],
         "known_official": [KnownOfficialState.model_validate(official) for official in officials],
         "known_client": [KnownClientState.model_validate(client) for client in clients],

@@ -1,6 +1,14 @@
 """Facts published by the projects service: what members do together, and what they owe."""
 
 from shared.contracts.event import happens
+from shared.contracts.projects.comment import (
+    CommentEdited,
+    CommentEvent,
+    CommentPosted,
+    CommentRemoved,
+    CommentState,
+    CommentSubjectKind,
+)
 from shared.contracts.projects.milestone import (
     ContributionAccepted,
     ContributionDelivered,
@@ -45,6 +53,12 @@ from shared.contracts.projects.project import (
 )
 
 __all__ = [
+    "CommentEdited",
+    "CommentEvent",
+    "CommentPosted",
+    "CommentRemoved",
+    "CommentState",
+    "CommentSubjectKind",
     "ContributionAccepted",
     "ContributionDelivered",
     "ContributionRequested",
@@ -107,4 +121,7 @@ happens(
     ContributionDelivered,
     ContributionAccepted,
     ContributionReturned,
+    CommentPosted,
+    CommentEdited,
+    CommentRemoved,
 )
