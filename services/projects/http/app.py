@@ -4,6 +4,7 @@ from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.projects.http import (
+    activity,
     comments,
     contributions,
     milestones,
@@ -33,6 +34,7 @@ def create_app(settings: Settings) -> FastAPI:
             milestones.router,
             contributions.router,
             comments.router,
+            activity.router,
         ],
         known_keys=KnownKeys,
     )

@@ -1,4 +1,4 @@
-"""Comments, with what they said before."""
+"""Comments, and the history of each project, which the database writes as facts are announced."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,6 +8,60 @@ revision = "0004"
 down_revision = "0003"
 branch_labels = None
 depends_on = None
+
+# What a comment says is read where it stands, so that it is gone everywhere once it was removed.
+FILL = """
+INSERT INTO activity (
+    project_id, position, event_id, type, at, audience, actor, official_id, member,
+    subject_kind, subject_id, subject_version, subject_title, subject_member, was, became
+)
+SELECT
+    CAST(about.project_id AS uuid),
+    told.position,
+    told.event_id,
+    written.fact ->> 'type',
+    CAST(written.fact ->> 'time' AS timestamptz),
+    string_to_array(written.fact ->> 'audience', ' '),
+    written.fact ->> 'actor',
+    CAST(substring(written.fact ->> 'actor' FROM '^official:(.+)$') AS uuid),
+    written.fact ->> 'actormember',
+    about.entity,
+    CAST(written.fact ->> 'subject' AS uuid),
+    CAST(written.fact ->> 'entityversion' AS bigint),
+    nullif(coalesce(about.state -> 'title', about.state -> 'subject_title'), 'null'),
+    about.state ->> 'member',
+    about.previous - about.unsaid,
+    CASE WHEN written.fact ->> 'entityversion' = '1' THEN about.state ELSE (
+        SELECT coalesce(jsonb_object_agg(key, value), '{{}}')
+        FROM jsonb_each(about.state) WHERE about.previous ? key
+    ) END - about.unsaid
+FROM {told} AS told
+CROSS JOIN LATERAL (
+    SELECT CAST(convert_from(told.body, 'UTF8') AS jsonb) AS fact
+) AS written
+CROSS JOIN LATERAL (
+    SELECT
+        written.fact #> '{{data,state}}' AS state,
+        coalesce(written.fact #> '{{data,previous}}', '{{}}') AS previous,
+        split_part(written.fact ->> 'type', '.', 2) AS entity,
+        written.fact #>> ARRAY['data', 'state', CASE
+            WHEN written.fact ->> 'type' LIKE 'renkei.project.%' THEN 'id' ELSE 'project_id'
+        END] AS project_id,
+        CASE WHEN written.fact ->> 'type' LIKE 'renkei.comment.%'
+            THEN ARRAY['updated_at', 'text'] ELSE ARRAY['updated_at']
+        END AS unsaid
+) AS about
+WHERE about.project_id IS NOT NULL
+"""
+
+NOTE = """
+CREATE FUNCTION note_activity() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+{fill};
+    RETURN NULL;
+END
+$$
+"""
 
 
 def upgrade() -> None:
@@ -57,8 +111,46 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("comment_id", "version", name=op.f("pk_comment_former_text")),
     )
+    op.create_table(
+        "activity",
+        sa.Column("project_id", sa.Uuid(), nullable=False),
+        sa.Column("position", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("event_id", sa.Uuid(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("audience", postgresql.ARRAY(sa.Text()), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=True),
+        sa.Column("official_id", sa.Uuid(), nullable=True),
+        sa.Column("member", sa.Text(), nullable=True),
+        sa.Column("subject_kind", sa.Text(), nullable=False),
+        sa.Column("subject_id", sa.Uuid(), nullable=False),
+        sa.Column("subject_version", sa.BigInteger(), nullable=False),
+        sa.Column("subject_title", postgresql.JSONB(none_as_null=True), nullable=True),
+        sa.Column("subject_member", sa.Text(), nullable=True),
+        sa.Column("was", postgresql.JSONB(), nullable=False),
+        sa.Column("became", postgresql.JSONB(), nullable=False),
+        sa.PrimaryKeyConstraint("project_id", "position", name=op.f("pk_activity")),
+    )
+    fill_activity()
+
+
+def fill_activity() -> None:
+    """Note what is announced from now on, whichever release announces it, and what has been.
+
+    The trigger locks the outbox first, so that no fact slips between the two.
+    """
+    op.get_bind().exec_driver_sql(NOTE.format(fill=FILL.format(told="announced")))
+    op.execute(
+        "CREATE TRIGGER note_activity AFTER INSERT ON outbox"
+        " REFERENCING NEW TABLE AS announced"
+        " FOR EACH STATEMENT EXECUTE FUNCTION note_activity()"
+    )
+    for place in ("event_log", "outbox"):
+        op.get_bind().exec_driver_sql(FILL.format(told=place))
 
 
 def downgrade() -> None:
-    for table in ("comment_former_text", "comment"):
+    op.execute("DROP TRIGGER note_activity ON outbox")
+    op.execute("DROP FUNCTION note_activity()")
+    for table in ("activity", "comment_former_text", "comment"):
         op.drop_table(table)
