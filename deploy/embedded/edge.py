@@ -26,7 +26,7 @@ ROUTES: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "projects": (
         *("/api/v1/projects", "/api/v1/participations", "/api/v1/milestones"),
-        "/api/v1/comments",
+        *("/api/v1/comments", "/api/v1/obligations"),
     ),
     "notifications": ("/api/v1/inbox", "/api/v1/webhook-endpoints"),
 }

@@ -70,6 +70,7 @@ async def front(tmp_path: Path) -> AsyncIterator[Front]:
         ("/api/v1/milestones/1", "projects"),
         ("/api/v1/participations", "projects"),
         ("/api/v1/comments/1/versions", "projects"),
+        ("/api/v1/obligations", "projects"),
         ("/", "portal"),
         ("/session/callback?code=c", "portal"),
         ("/sessions", "portal"),

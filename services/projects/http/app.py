@@ -8,6 +8,7 @@ from services.projects.http import (
     comments,
     contributions,
     milestones,
+    obligations,
     participations,
     projects,
 )
@@ -35,6 +36,7 @@ def create_app(settings: Settings) -> FastAPI:
             contributions.router,
             comments.router,
             activity.router,
+            obligations.router,
         ],
         known_keys=KnownKeys,
     )
