@@ -10,7 +10,7 @@ from services.notifications.use_cases.fold_into_inboxes import fold_into_inboxes
 from shared.clock import utc_now
 from shared.contracts.event import Event
 from shared.contracts.notifications import WebhookEndpointEvent
-from shared.contracts.projects import MilestoneEvent, ParticipationEvent, ProjectEvent
+from shared.contracts.projects import CommentEvent, MilestoneEvent, ParticipationEvent, ProjectEvent
 from shared.messaging.consumer import Reaction, Subscription
 
 
@@ -23,5 +23,6 @@ INBOXES: Final[list[Subscription[Any]]] = [
     Reaction("notifications-inbox-projects", ProjectEvent, react=tell_officials),
     Reaction("notifications-inbox-participations", ParticipationEvent, react=tell_officials),
     Reaction("notifications-inbox-milestones", MilestoneEvent, react=tell_officials),
+    Reaction("notifications-inbox-comments", CommentEvent, react=tell_officials),
     Reaction("notifications-inbox-webhook-endpoints", WebhookEndpointEvent, react=tell_officials),
 ]

@@ -6,6 +6,7 @@ from typing import Any, Final
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.notifications.consumers.recency import recent
+from services.notifications.use_cases.forget_comment import forget_comment
 from services.notifications.use_cases.forget_official import forget_official
 from services.notifications.use_cases.queue_webhooks import queue_webhooks
 from shared.clock import utc_now
@@ -18,7 +19,13 @@ from shared.contracts.members import (
     SessionEvent,
 )
 from shared.contracts.notifications import InboxItemEvent, WebhookEndpointEvent
-from shared.contracts.projects import MilestoneEvent, ParticipationEvent, ProjectEvent
+from shared.contracts.projects import (
+    CommentEvent,
+    CommentRemoved,
+    MilestoneEvent,
+    ParticipationEvent,
+    ProjectEvent,
+)
 from shared.messaging.consumer import Reaction, Subscription
 
 
@@ -35,6 +42,14 @@ async def queue_officials(session: AsyncSession, events: Sequence[Event[Any]]) -
             await forget_official(session, event)
 
 
+async def queue_comments(session: AsyncSession, events: Sequence[Event[Any]]) -> None:
+    """Queue facts about comments; here, as nothing that was said before comes after this."""
+    await queue(session, events)
+    for event in events:
+        if isinstance(event, CommentRemoved):
+            await forget_comment(session, event)
+
+
 WEBHOOKS: Final[list[Subscription[Any]]] = [
     Reaction("notifications-webhooks-members", MemberEvent, react=queue),
     Reaction("notifications-webhooks-officials", OfficialEvent, react=queue_officials),
@@ -43,6 +58,7 @@ WEBHOOKS: Final[list[Subscription[Any]]] = [
     Reaction("notifications-webhooks-projects", ProjectEvent, react=queue),
     Reaction("notifications-webhooks-participations", ParticipationEvent, react=queue),
     Reaction("notifications-webhooks-milestones", MilestoneEvent, react=queue),
+    Reaction("notifications-webhooks-comments", CommentEvent, react=queue_comments),
     Reaction("notifications-webhooks-webhook-endpoints", WebhookEndpointEvent, react=queue),
     Reaction("notifications-webhooks-inbox-items", InboxItemEvent, react=queue),
 ]

@@ -30,7 +30,8 @@ class InboxItem(Versioned, Base, kw_only=True):
     __table_args__ = (
         UniqueConstraint("official_id", "subject_kind", "subject_id"),
         CheckConstraint(
-            "subject_kind IN ('project', 'participation', 'milestone', 'webhook_endpoint')",
+            "subject_kind IN"
+            " ('project', 'participation', 'milestone', 'comment', 'webhook_endpoint')",
             name="subject_kind",
         ),
         Index("ix_inbox_item_official_id_created_at", "official_id", "created_at", "id"),
