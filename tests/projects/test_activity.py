@@ -98,7 +98,8 @@ async def played(cities: Cities, sessions: Sessions, **others: Any) -> str:
     reply = {"text": {"en": "June."}, "in_reply_to": comment["id"]}
     await cities.do("tokyo", "POST", f"{there}/comments", reply)
     await cities.do("seoul", "PATCH", f"/comments/{comment['id']}", {"text": {"en": "In May?"}})
-    said = await cities.do("jakarta", "POST", f"{here}/comments", {"text": {"en": "Bye."}})
+    bye = {"text": {"en": "Bye."}, "mentioned_members": ["seoul"]}
+    said = await cities.do("jakarta", "POST", f"{here}/comments", bye)
     await cities.do("jakarta", "POST", f"/comments/{said['id']}/removal", {"reason": "Rude."})
     await cities.do("jakarta", "POST", f"/participations/{parting}/withdrawal", {"note": "Time."})
     await cities.do("seoul", "POST", f"{part}/delivery", {"evidence": "Table 1"})
@@ -249,7 +250,10 @@ async def test_what_was_said_is_shown_as_it_reads_now_or_not_at_all(
         ("removed", "jakarta", None),
     ]
     assert "Bye" not in str(said)
-    assert not any(change["field"] == "text" for line in said for change in line["changes"])
+    changed = {change["field"] for line in said for change in line["changes"]}
+    assert not changed & {"text", "mentioned_members", "mentioned_officials"}
+    assert [line["about"]["kind"] for line in said] == [*["milestone"] * 3, *["project"] * 2]
+    assert said[3]["about"]["id"] == project
     assert said[0]["subject"]["title"] == {"en": "First report"}
 
 

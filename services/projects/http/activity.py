@@ -10,6 +10,7 @@ from pydantic import Field
 from services.projects.model.project import ProjectNotFound
 from services.projects.queries.activity import ActivitySort, Line, list_activity
 from shared.actor import MissingScope
+from shared.contracts.projects import CommentSubjectKind
 from shared.fields import Instant, Output, Slug
 from shared.http.identity import CurrentActor
 from shared.http.paging import CurrentPaging, CursorUnknown, Page, page
@@ -43,6 +44,13 @@ class SubjectOut(Output):
     member: str | None
 
 
+class DiscussedOut(Output):
+    """What a comment is about."""
+
+    kind: CommentSubjectKind
+    id: UUID
+
+
 class PartOut(Output):
     """One of several things that the subject has."""
 
@@ -69,6 +77,7 @@ class ActivityOut(Output):
     member: Annotated[str | None, Field(description="On whose behalf it was done.")]
     subject: SubjectOut
     changes: list[ChangeOut]
+    about: Annotated[DiscussedOut | None, Field(description="What the comment is about.")]
     text: Annotated[
         dict[str, str] | None,
         Field(description="What the comment says now; nothing once it was removed."),
@@ -79,6 +88,7 @@ def activity_out(line: Line) -> ActivityOut:
     activity = line.activity
     kind, _, name = (activity.actor or "").partition(":")
     acting = {"kind": kind, "id": name, "function": line.function} if activity.actor else None
+    about = {"kind": line.discussed_kind, "id": line.discussed_id}
     return ActivityOut.model_validate(
         {
             "id": activity.event_id,
@@ -94,6 +104,7 @@ def activity_out(line: Line) -> ActivityOut:
                 "member": activity.subject_member,
             },
             "changes": [ChangeOut.model_validate(change) for change in activity.changes()],
+            "about": None if line.discussed_kind is None else about,
             "text": line.text,
         }
     )

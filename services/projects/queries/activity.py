@@ -29,7 +29,7 @@ from services.projects.queries.standings import (
 )
 from shared.actor import Actor
 from shared.contracts.event import EVERYONE
-from shared.contracts.projects import ProjectProposed
+from shared.contracts.projects import CommentSubjectKind, ProjectProposed
 from shared.http.paging import Listing, Paging
 from shared.reading import Reading
 
@@ -51,7 +51,14 @@ _SHOWN: Final = or_(
 )
 
 _LISTED: Final = Listing(
-    select(Activity, KnownOfficial.function, Comment.text, HOME)
+    select(
+        Activity,
+        KnownOfficial.function,
+        Comment.text,
+        Comment.subject_kind,
+        Comment.subject_id,
+        HOME,
+    )
     .join(Project, Project.id == Activity.project_id)
     .outerjoin(KnownOfficial, KnownOfficial.id == Activity.official_id)
     .outerjoin(Comment, and_(Activity.subject_kind == "comment", Comment.id == Activity.subject_id))
@@ -69,11 +76,16 @@ _LISTED: Final = Listing(
 
 
 class Line(NamedTuple):
-    """A fact, the function of the official who made it, and what the comment it is about says."""
+    """A fact and the function of the official who made it.
+
+    And, if it is about a comment, what that says and what it was said about.
+    """
 
     activity: Activity
     function: dict[str, str] | None
     text: dict[str, str] | None
+    discussed_kind: CommentSubjectKind | None
+    discussed_id: UUID | None
 
 
 async def list_activity(
@@ -115,7 +127,7 @@ async def list_activity(
     if not rows:
         await ensure_project_seen(reading, project_id, actor=actor)
     lines = []
-    for activity, function, text, home in rows:
+    for *line, home in rows:
         reading_from(actor, home, None)
-        lines.append(Line(activity, function, text))
+        lines.append(Line(*line))
     return lines, cursor

@@ -48,7 +48,8 @@ CROSS JOIN LATERAL (
             WHEN written.fact ->> 'type' LIKE 'renkei.project.%' THEN 'id' ELSE 'project_id'
         END] AS project_id,
         CASE WHEN written.fact ->> 'type' LIKE 'renkei.comment.%'
-            THEN ARRAY['updated_at', 'text'] ELSE ARRAY['updated_at']
+            THEN ARRAY['updated_at', 'text', 'mentioned_members', 'mentioned_officials']
+            ELSE ARRAY['updated_at']
         END AS unsaid
 ) AS about
 WHERE about.project_id IS NOT NULL
