@@ -320,6 +320,7 @@ def comment(
             in_reply_to_member=None if to is None else to[0],
             in_reply_to_official_id=None if to is None else to[1],
             text={"en": "Kim has the numbers."},
+            visibility="participants",
             mentioned_members=named,
             mentioned_officials=persons,
             edited_at=None if number == 1 else at(number),

@@ -358,6 +358,25 @@ async def test_who_only_looks_on_reads_what_was_told_to_all(cities: Cities) -> N
     assert len(await history(cities, "tokyo", project)) == 8
 
 
+async def test_what_was_told_to_all_is_not_read_in_words_that_were_not(cities: Cities) -> None:
+    project = await drafted(cities, visibility="network")
+    here = f"/projects/{project}"
+    await cities.do("tokyo", "POST", f"{here}/proposal")
+    said = await cities.do("tokyo", "POST", f"{here}/comments", {"text": {"en": "May?"}})
+    shown = await history(cities, "delhi", project, "&kind=comment")
+    await cities.do("tokyo", "PATCH", here, {"visibility": "participants"})
+    among = {"text": {"en": "Among ourselves: June."}}
+    await cities.do("tokyo", "PATCH", f"/comments/{said['id']}", among)
+    await cities.do("tokyo", "PATCH", here, {"visibility": "network"})
+
+    left = await history(cities, "delhi", project, "&kind=comment")
+
+    assert [line["text"] for line in shown] == [{"en": "May?"}]
+    assert [(line["id"], line["text"], line["about"]) for line in left] == [
+        (shown[0]["id"], None, None)
+    ]
+
+
 async def test_who_was_told_reads_it_again_after_leaving(
     cities: Cities, sessions: Sessions
 ) -> None:

@@ -321,3 +321,41 @@ def test_who_has_left_a_project_of_the_network_takes_words_back_and_adds_none() 
     assert comment.allowed_actions(scene.as_("seoul")) == ["remove"]
     with pytest.raises(NotInDiscussion):
         comment.edit({"text": {"en": "x"}}, known=Addressees(), by=scene.as_("seoul"), at=LATER)
+
+
+def test_what_was_said_among_participants_stays_among_them() -> None:
+    scene = working("participants")
+    before = say(scene, scene.as_("seoul"))
+    scene.project.change({"visibility": "network"}, by=scene.as_("tokyo"), at=LATER)
+    after = say(scene, scene.as_("seoul"))
+    reply = say(scene, scene.as_("tokyo"), in_reply_to=before)
+
+    assert before.audience(scene.places) == reply.audience(scene.places)
+    assert before.audience(scene.places) == ("tokyo", "seoul", "paris")
+    assert after.audience(scene.places) == EVERYONE
+    assert [each.is_seen_by(scene.as_("delhi")) for each in (before, after)] == [False, True]
+
+
+def test_what_was_reworded_among_participants_stays_among_them() -> None:
+    scene = working("network")
+    comment = say(scene, scene.as_("seoul"))
+    scene.project.change({"visibility": "participants"}, by=scene.as_("tokyo"), at=LATER)
+    comment.edit({"text": {"en": "x"}}, known=KNOWN, by=scene.as_("seoul"), at=LATER)
+    scene.project.change({"visibility": "network"}, by=scene.as_("tokyo"), at=LATER)
+
+    with pytest.raises(MentionUnknown):
+        comment.edit(
+            {"mentioned_members": ("delhi",)}, known=KNOWN, by=scene.as_("seoul"), at=LATER
+        )
+
+    assert comment.visibility == "participants"
+
+
+def test_who_has_left_may_read_its_own_words() -> None:
+    scene = working("participants")
+    comment = say(scene, scene.as_("seoul"))
+    scene.project.change({"visibility": "network"}, by=scene.as_("tokyo"), at=LATER)
+    scene.withdraw("seoul")
+
+    assert comment.is_seen_by(scene.as_("seoul"))
+    assert comment.allowed_actions(scene.as_("seoul")) == ["remove"]

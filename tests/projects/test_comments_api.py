@@ -370,6 +370,34 @@ async def test_a_discussion_is_for_those_who_see_the_project(
     assert {event.audience for event in await announced(sessions)} == {audience}
 
 
+async def test_opening_a_project_tells_nobody_what_was_said_before(
+    cities: Cities, sessions: Sessions, scene: Scene
+) -> None:
+    here = project_of(scene)
+    before = await cities.do("seoul", "POST", here, {"text": TEXT})
+    there = f"/comments/{before['id']}"
+    opened = {"visibility": "network"}
+    await cities.do("tokyo", "PATCH", f"/projects/{scene.project.id}", opened)
+    after = await cities.do("seoul", "POST", here, {"text": TEXT, "mentioned_members": ["delhi"]})
+    await cities.do("seoul", "PATCH", there, {"text": {"en": "June?"}})
+
+    shown = {
+        member: [each["id"] for each in (await cities.get(member, here))["items"]]
+        for member in ("delhi", "paris")
+    }
+
+    assert shown == {"delhi": [after["id"]], "paris": [before["id"], after["id"]]}
+    for path in (there, f"{there}/versions"):
+        assert (await cities.call("delhi", "GET", path)).status_code == 404
+    removal = await cities.call("delhi", "POST", f"{there}/removal", {"reason": "x"})
+    assert removal.status_code == 404
+    told = {event.type: event.audience for event in (await announced(sessions))[2:]}
+    assert told == {
+        "renkei.comment.posted.v1": EVERYONE,
+        "renkei.comment.edited.v1": ("paris", "seoul", "tokyo"),
+    }
+
+
 async def test_what_one_may_not_see_is_as_what_is_not_there(cities: Cities, scene: Scene) -> None:
     comment = await cities.do("seoul", "POST", project_of(scene), {"text": TEXT})
     body = {"text": TEXT, "mentioned_members": ["delhi"]}

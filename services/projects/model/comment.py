@@ -16,9 +16,9 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from services.projects.model.base import Base
 from services.projects.model.project import Project
-from services.projects.model.standing import MAY_CONTRIBUTE, MAY_WRITE, Standing
+from services.projects.model.standing import MAY_CONTRIBUTE, MAY_WRITE, Places, Standing
 from shared.contracts.event import EVERYONE
-from shared.contracts.projects import CommentState, CommentSubjectKind
+from shared.contracts.projects import CommentState, CommentSubjectKind, Visibility
 from shared.identifiers import new_id
 from shared.refusals import Conflict, Forbidden, Invalid, NotFound, permits
 
@@ -129,6 +129,8 @@ class Comment(Base, kw_only=True):
     in_reply_to_member: Mapped[str | None] = mapped_column(default=None)
     in_reply_to_official_id: Mapped[UUID | None] = mapped_column(default=None)
     text: Mapped[dict[str, str] | None] = mapped_column(JSONB(none_as_null=True))
+    # Of the project when it was said: opening a project tells nobody what was said before.
+    visibility: Mapped[Visibility] = mapped_column(Text)
     mentioned_members: Mapped[tuple[str, ...]]
     mentioned_officials: Mapped[tuple[UUID, ...]] = mapped_column(ARRAY(Uuid(), as_tuple=True))
     edited_at: Mapped[datetime | None] = mapped_column(init=False, default=None)
@@ -175,7 +177,6 @@ class Comment(Base, kw_only=True):
         ensure_open_to_discussion(about.project)
         if in_reply_to is not None and in_reply_to.in_reply_to is not None:
             raise ReplyToReply(f"It is a reply to {in_reply_to.in_reply_to}.")
-        ensure_can_be_mentioned(mentions, known, about.project.audience(by.places))
         comment = cls(
             project_id=about.project.id,
             project=about.project,
@@ -185,6 +186,7 @@ class Comment(Base, kw_only=True):
             member=by.member,
             official_id=by.actor.official_id,
             text=text,
+            visibility=about.project.visibility,
             mentioned_members=mentions.members,
             mentioned_officials=mentions.officials,
             created_at=at,
@@ -194,12 +196,30 @@ class Comment(Base, kw_only=True):
             comment.in_reply_to = in_reply_to.id
             comment.in_reply_to_member = in_reply_to.member
             comment.in_reply_to_official_id = in_reply_to.official_id
+            comment._narrow_to(in_reply_to.visibility)
+        ensure_can_be_mentioned(mentions, known, comment.audience(by.places))
         comment.former_texts = []  # none, rather than not loaded
         return comment
 
     @property
     def mentions(self) -> Mentions:
         return Mentions(self.mentioned_members, self.mentioned_officials)
+
+    # Who may read it.
+
+    def audience(self, places: Places) -> tuple[str, ...]:
+        """Members that may read the comment; `EVERYONE` if all may."""
+        found = self.project.audience(places)
+        if found == EVERYONE and self.visibility == "participants":
+            return (self.project.lead, *places)
+        return found
+
+    def is_seen_by(self, standing: Standing) -> bool:
+        """Tell whether a member may read it; one that has left may read its own words."""
+        audience = self.audience(standing.places)
+        if audience == EVERYONE or standing.member in audience:
+            return True
+        return standing.member == self.member and self.project.is_seen_by(standing)
 
     # Who may do what, and when.
 
@@ -256,7 +276,8 @@ class Comment(Base, kw_only=True):
         self.ensure_own(by)
         self.ensure_can_be_edited(by)
         new = self.newly_mentioned(changes)
-        ensure_can_be_mentioned(new, known, self.project.audience(by.places))
+        self._narrow_to(self.project.visibility)
+        ensure_can_be_mentioned(new, known, self.audience(by.places))
         if changes.get("text", self.text) != self.text:
             self.former_texts.append(
                 FormerText(
@@ -321,6 +342,11 @@ class Comment(Base, kw_only=True):
 
     def state(self) -> CommentState:
         return CommentState.model_validate(self)
+
+    def _narrow_to(self, visibility: Visibility) -> None:
+        """Be for no more readers than this."""
+        if visibility == "participants":
+            self.visibility = visibility
 
     def _changed(self, at: datetime) -> None:
         self.version += 1

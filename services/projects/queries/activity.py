@@ -15,6 +15,7 @@ from services.projects.model.activity import Activity
 from services.projects.model.comment import Comment
 from services.projects.model.known import KnownOfficial
 from services.projects.model.project import Project
+from services.projects.queries.comments import READABLE
 from services.projects.queries.projects import ensure_project_seen
 from services.projects.queries.standings import (
     HOME,
@@ -61,7 +62,10 @@ _LISTED: Final = Listing(
     )
     .join(Project, Project.id == Activity.project_id)
     .outerjoin(KnownOfficial, KnownOfficial.id == Activity.official_id)
-    .outerjoin(Comment, and_(Activity.subject_kind == "comment", Comment.id == Activity.subject_id))
+    .outerjoin(
+        Comment,
+        and_(Activity.subject_kind == "comment", Comment.id == Activity.subject_id, READABLE),
+    )
     .where(Activity.project_id == PROJECT_ID, VISIBLE, _SHOWN),
     filters={
         "subject_kind": Activity.subject_kind == bindparam("subject_kind", type_=Text()),

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any, Final, Literal
 from uuid import UUID
 
-from sqlalchemy import Text, Uuid, bindparam, select
+from sqlalchemy import Text, Uuid, bindparam, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager, selectinload
 from sqlalchemy.orm.attributes import set_committed_value
@@ -24,9 +24,11 @@ from services.projects.queries.discussed import ensure_discussed_seen
 from services.projects.queries.standings import (
     HOME,
     INSTANT,
+    ME,
     PLACES,
     VISIBLE,
     ensure_may_read,
+    has_place,
     parameters,
     reading_from,
     standing_in,
@@ -43,11 +45,16 @@ Function = dict[str, str] | None
 
 CommentSeen = tuple[Comment, Standing, Function]
 
+READABLE: Final = or_(
+    Comment.visibility == "network", Project.lead == ME, Comment.member == ME, has_place(ME)
+)
+"""Matches the comments that who sees the project may read, as `Comment.is_seen_by` does."""
+
 _SEEN: Final = (
     select(Comment, Project, KnownOfficial.function, HOME, PLACES)
     .join(Comment.project)
     .outerjoin(KnownOfficial, KnownOfficial.id == Comment.official_id)
-    .where(VISIBLE)
+    .where(VISIBLE, READABLE)
 )
 _ONE_SEEN: Final = Question(_SEEN.where(Comment.id == bindparam("comment_id", type_=Uuid())))
 
@@ -84,7 +91,7 @@ async def comment_for_change(
     if comment is None:
         raise no_comment(comment_id)
     standing = await standing_in(session, comment.project_id, actor=actor)
-    if not comment.project.is_seen_by(standing):
+    if not comment.is_seen_by(standing):
         raise no_comment(comment_id)
     return comment, standing
 
@@ -180,7 +187,7 @@ _FORMER: Final = Listing(
     select(FormerText, HOME)
     .join(Comment, Comment.id == FormerText.comment_id)
     .join(Comment.project)
-    .where(VISIBLE, FormerText.comment_id == bindparam("comment_id", type_=Uuid())),
+    .where(VISIBLE, READABLE, FormerText.comment_id == bindparam("comment_id", type_=Uuid())),
     filters={},
     sorts={"version": (FormerText.version,)},
 )

@@ -50,7 +50,7 @@ async def edit_comment(
             before=before,
             by=actor,
             at=now,
-            audience=comment.project.audience(standing.places),
+            audience=comment.audience(standing.places),
         ),
     )
     return comment, standing, await function_of(session, comment.official_id)

@@ -56,7 +56,7 @@ async def post_comment(
     announce(
         session,
         CommentPosted.about(
-            comment.state(), by=actor, at=now, audience=about.project.audience(standing.places)
+            comment.state(), by=actor, at=now, audience=comment.audience(standing.places)
         ),
     )
     return comment, standing, await function_of(session, comment.official_id)

@@ -44,7 +44,7 @@ async def remove_comment(
             before=before.model_copy(update=state.model_dump(include=words)),
             by=actor,
             at=now,
-            audience=comment.project.audience(standing.places),
+            audience=comment.audience(standing.places),
         ),
     )
     return comment, standing, await function_of(session, comment.official_id)

@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 from uuid import UUID
 
 from shared.contracts.event import Event, State
+from shared.contracts.projects.project import Visibility
 
 CommentSubjectKind = Literal["project", "decision", "milestone"]
 
@@ -27,6 +28,8 @@ class CommentState(State):
     in_reply_to_member: str | None
     in_reply_to_official_id: UUID | None
     text: dict[str, str] | None
+    visibility: Visibility
+    """`participants`: only members with a place in the project read this, whoever sees that."""
     mentioned_members: tuple[str, ...]
     mentioned_officials: tuple[UUID, ...]
     edited_at: datetime | None

@@ -79,6 +79,7 @@ def upgrade() -> None:
         sa.Column("in_reply_to_member", sa.Text(), nullable=True),
         sa.Column("in_reply_to_official_id", sa.Uuid(), nullable=True),
         sa.Column("text", postgresql.JSONB(none_as_null=True), nullable=True),
+        sa.Column("visibility", sa.Text(), nullable=False),
         sa.Column("mentioned_members", postgresql.ARRAY(sa.Text()), nullable=False),
         sa.Column("mentioned_officials", postgresql.ARRAY(sa.Uuid()), nullable=False),
         sa.Column("edited_at", sa.DateTime(timezone=True), nullable=True),
