@@ -3,7 +3,8 @@
 import asyncio
 from datetime import datetime, timedelta
 from importlib import import_module
-from typing import Any
+from typing import Any, ClassVar
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -17,14 +18,15 @@ from services.projects.model.activity import Change, Part, changes_between
 from services.projects.model.known import KnownOfficial
 from services.projects.use_cases.note_overdue_milestones import note_overdue_milestones
 from shared.clock import utc_now
-from shared.contracts.event import Event
+from shared.contracts.event import Event, State
 from shared.database import Sessions
 from shared.identifiers import new_id
+from shared.messaging.outbox import announce
 from shared.messaging.partitions import ensure_partitions
 from shared.messaging.relay import BATCH_BYTES, TAKE
 from tests.conftest import Database
 from tests.projects.conftest import Cities, announced
-from tests.projects.scenes import NOON, working
+from tests.projects.scenes import NOON, actor, working
 from tests.projects.test_comments_api import as_person
 from tests.projects.test_speed import statements
 from tests.servers import Servers, create_database
@@ -356,6 +358,38 @@ async def test_who_only_looks_on_reads_what_was_told_to_all(cities: Cities) -> N
     assert "ourselves" not in str(lines)
     assert len(await history(cities, "seoul", project)) == 6
     assert len(await history(cities, "tokyo", project)) == 8
+
+
+class NoteState(State):
+    """Something that a member keeps for itself in a project."""
+
+    id: UUID
+    project_id: UUID
+    member: str
+
+
+class NoteTaken(Event[NoteState]):
+    """A member noted something."""
+
+    publisher: ClassVar[str] = "projects"
+    entity: ClassVar[str] = "note"
+    happened: ClassVar[str | None] = "taken"
+
+
+async def test_what_a_member_keeps_for_itself_is_no_history_of_the_project(
+    cities: Cities, sessions: Sessions
+) -> None:
+    project = await proposed(cities)
+    state = NoteState(id=new_id(), project_id=UUID(project), member="tokyo", version=1)
+    note = NoteTaken.about(state, by=actor("tokyo"), at=NOON, audience=["tokyo"])
+
+    async with sessions.begin() as session:
+        announce(session, note)
+
+    for member, count in (("tokyo", 6), ("seoul", 4)):
+        lines = await history(cities, member, project)
+        assert len(lines) == count
+        assert "note" not in {line["subject"]["kind"] for line in lines}
 
 
 async def test_what_was_told_to_all_is_not_read_in_words_that_were_not(cities: Cities) -> None:

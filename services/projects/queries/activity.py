@@ -36,6 +36,10 @@ from shared.reading import Reading
 
 ActivitySort = Literal["at", "-at"]
 
+OF_A_PROJECT: Final = ("project", "participation", "milestone", "decision", "comment")
+"""What all who see a project may know of. Other things that belong to one, such as a calendar that
+a member subscribes to, have lines as well, but these are nobody else's business."""
+
 _earlier = aliased(Activity)
 
 _PROPOSED: Final = (
@@ -66,7 +70,12 @@ _LISTED: Final = Listing(
         Comment,
         and_(Activity.subject_kind == "comment", Comment.id == Activity.subject_id, READABLE),
     )
-    .where(Activity.project_id == PROJECT_ID, VISIBLE, _SHOWN),
+    .where(
+        Activity.project_id == PROJECT_ID,
+        Activity.subject_kind.in_(map(literal, OF_A_PROJECT)),
+        VISIBLE,
+        _SHOWN,
+    ),
     filters={
         "subject_kind": Activity.subject_kind == bindparam("subject_kind", type_=Text()),
         "subject_id": Activity.subject_id == bindparam("subject_id", type_=Uuid()),
