@@ -28,6 +28,7 @@ ROUTES: Final[Mapping[str, tuple[str, ...]]] = {
         *("/api/v1/projects", "/api/v1/participations", "/api/v1/milestones"),
         *("/api/v1/decisions", "/api/v1/handovers", "/api/v1/objectives", "/api/v1/themes"),
         *("/api/v1/calendar", "/api/v1/calendar-feeds", "/calendar-feeds"),
+        *("/api/v1/comments", "/api/v1/obligations"),
     ),
     "notifications": ("/api/v1/inbox", "/api/v1/webhook-endpoints"),
 }

@@ -72,6 +72,8 @@ async def front(tmp_path: Path) -> AsyncIterator[Front]:
         ("/api/v1/calendar/open-days?members=tokyo", "projects"),
         ("/api/v1/calendar-feeds", "projects"),
         ("/calendar-feeds/rkc_x.ics", "projects"),
+        ("/api/v1/comments/1/versions", "projects"),
+        ("/api/v1/obligations", "projects"),
         ("/", "portal"),
         ("/session/callback?code=c", "portal"),
         ("/sessions", "portal"),

@@ -93,6 +93,7 @@ async def test_a_dump_is_canonical_and_complete(network: "Network") -> None:
     assert first.stdout == canonical(picture) + "\n"
     assert list(picture) == [
         "calendar_feed",
+        "comment",
         "known_client",
         "known_member",
         "known_official",

@@ -24,6 +24,7 @@ ENTITIES: Final = {
     "participations": ("projects", "participation"),
     "milestones": ("projects", "milestone"),
     "objectives": ("projects", "objective"),
+    "comments": ("projects", "comment"),
     "members": ("members", "member"),
     "officials": ("members", "official"),
     "clients": ("members", "client"),

@@ -31,6 +31,9 @@ from shared.contracts.members import (
     SessionState,
 )
 from shared.contracts.projects import (
+    CommentEvent,
+    CommentPosted,
+    CommentState,
     ContributionState,
     ContributionStatus,
     MilestoneEvent,
@@ -52,6 +55,7 @@ from shared.messaging.consumer import Consumer
 from shared.settings import Settings
 
 NOW: Final = utc_now().replace(microsecond=0)
+COMMENT, COMMENTED = new_id(), new_id()
 TOKYO_MACHINE: Final = Actor(member="tokyo", client_id="tokyo-main")
 
 
@@ -280,4 +284,58 @@ def milestone(
         at=at(version),
         audience=audience,
         before=None if before is None else state(before, version - 1),
+    )
+
+
+def comment(
+    project_id: UUID,
+    slug: str,
+    *,
+    comment_id: UUID | None = None,
+    by: Actor | None = None,
+    to: tuple[str, UUID | None] | None = None,
+    members: tuple[str, ...] = (),
+    officials: tuple[UUID, ...] = (),
+    before: tuple[tuple[str, ...], tuple[UUID, ...]] | None = None,
+    version: int = 1,
+    audience: Iterable[str] = EVERYONE,
+    kind: type[CommentEvent] = CommentPosted,
+) -> CommentEvent:
+    """A fact about a comment on a milestone, perhaps a reply `to` somebody.
+
+    `before` names the members and officials that it mentioned before it was edited.
+    """
+
+    def state(number: int, named: tuple[str, ...], persons: tuple[UUID, ...]) -> CommentState:
+        return CommentState(
+            id=comment_id or COMMENT,
+            version=number,
+            project_id=project_id,
+            subject_kind="milestone",
+            subject_id=COMMENTED,
+            subject_title={"en": "First readings"},
+            member=slug,
+            official_id=None if by is None else by.official_id,
+            in_reply_to=None if to is None else COMMENT,
+            in_reply_to_member=None if to is None else to[0],
+            in_reply_to_official_id=None if to is None else to[1],
+            text={"en": "Kim has the numbers."},
+            visibility="participants",
+            mentioned_members=named,
+            mentioned_officials=persons,
+            edited_at=None if number == 1 else at(number),
+            edited_by_official_id=None,
+            removed_at=None,
+            removed_by_official_id=None,
+            removed_reason=None,
+            created_at=at(0),
+            updated_at=at(number),
+        )
+
+    return kind.about(
+        state(version, members, officials),
+        by=by or Actor(member=slug, client_id=f"{slug}-main"),
+        at=at(version),
+        audience=audience,
+        before=None if before is None else state(version - 1, *before),
     )

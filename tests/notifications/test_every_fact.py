@@ -33,7 +33,7 @@ def test_every_published_fact_goes_out_to_webhooks() -> None:
 
 
 def test_every_fact_that_concerns_somebody_is_listened_to() -> None:
-    assert entities([each.event for each in INBOXES]) == entities(TOLD)
+    assert entities([each.event for each in INBOXES]) >= entities(TOLD)
 
 
 async def test_an_inbox_takes_every_fact_that_it_is_told(ears: Ears) -> None:

@@ -432,6 +432,7 @@ async def test_all_that_the_service_holds_can_be_read(sessions: Sessions) -> Non
         "objective": 2,
         "theme": 0,
         "calendar_feed": 0,
+        "comment": 0,
         "known_member": 6,
         "known_official": 0,
         "known_client": 0,

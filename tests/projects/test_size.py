@@ -1,9 +1,10 @@
 """The largest fact that a client can cause is one that the broker takes."""
 
+from services.projects.model.comment import Addressees, Comment, Discussed, Mentions
 from services.projects.model.milestone import CONTRIBUTIONS_MAX
 from services.projects.model.rewording import ALL_LANGUAGES_MAX
 from shared.contracts.event import EVERYONE
-from shared.contracts.projects import ContributionReturned, MilestoneChanged
+from shared.contracts.projects import CommentEdited, ContributionReturned, MilestoneChanged
 from shared.messaging.outbox import BODY_LIMIT_BYTES
 from tests.projects.scenes import NOON, actor, working
 
@@ -39,3 +40,28 @@ def test_the_largest_milestone_fits() -> None:
 
     assert len(returned.wire_form()) < BODY_LIMIT_BYTES
     assert len(changed.wire_form()) < BODY_LIMIT_BYTES
+
+
+def test_the_largest_comment_fits() -> None:
+    scene = working()
+    scene.project.title = {
+        f"{first}{second}": WIDE * 300 for first in "abc" for second in "abcdefghij"
+    }
+    seoul = scene.as_("seoul")
+    comment = Comment.post(
+        Discussed("project", scene.project.id, scene.project.title, scene.project),
+        text={"en": WIDE * ALL_LANGUAGES_MAX},
+        mentions=Mentions(),
+        known=Addressees(),
+        in_reply_to=None,
+        by=seoul,
+        at=NOON,
+    )
+    before = comment.state()
+    comment.edit({"text": {"ja": WIDE * ALL_LANGUAGES_MAX}}, known=Addressees(), by=seoul, at=NOON)
+
+    edited = CommentEdited.about(
+        comment.state(), before=before, by=actor("seoul"), at=NOON, audience=EVERYONE
+    )
+
+    assert len(edited.wire_form()) < BODY_LIMIT_BYTES

@@ -11,6 +11,7 @@ from shared.clock import utc_now
 from shared.contracts.event import Event
 from shared.contracts.notifications import WebhookEndpointEvent
 from shared.contracts.projects import (
+    CommentEvent,
     DecisionEvent,
     HandoverEvent,
     MilestoneEvent,
@@ -31,5 +32,6 @@ INBOXES: Final[list[Subscription[Any]]] = [
     Reaction("notifications-inbox-milestones", MilestoneEvent, react=tell_officials),
     Reaction("notifications-inbox-decisions", DecisionEvent, react=tell_officials),
     Reaction("notifications-inbox-handovers", HandoverEvent, react=tell_officials),
+    Reaction("notifications-inbox-comments", CommentEvent, react=tell_officials),
     Reaction("notifications-inbox-webhook-endpoints", WebhookEndpointEvent, react=tell_officials),
 ]

@@ -6,6 +6,7 @@ from typing import Any, Final
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.notifications.consumers.recency import recent
+from services.notifications.use_cases.forget_comment import forget_comment
 from services.notifications.use_cases.forget_official import forget_official
 from services.notifications.use_cases.queue_webhooks import queue_webhooks
 from shared.clock import utc_now
@@ -19,6 +20,9 @@ from shared.contracts.members import (
 )
 from shared.contracts.notifications import InboxItemEvent, WebhookEndpointEvent
 from shared.contracts.projects import (
+    CalendarFeedEvent,
+    CommentEvent,
+    CommentRemoved,
     DecisionEvent,
     HandoverEvent,
     MilestoneEvent,
@@ -43,6 +47,14 @@ async def queue_officials(session: AsyncSession, events: Sequence[Event[Any]]) -
             await forget_official(session, event)
 
 
+async def queue_comments(session: AsyncSession, events: Sequence[Event[Any]]) -> None:
+    """Queue facts about comments; here, as nothing that was said before comes after this."""
+    await queue(session, events)
+    for event in events:
+        if isinstance(event, CommentRemoved):
+            await forget_comment(session, event)
+
+
 WEBHOOKS: Final[list[Subscription[Any]]] = [
     Reaction("notifications-webhooks-members", MemberEvent, react=queue),
     Reaction("notifications-webhooks-officials", OfficialEvent, react=queue_officials),
@@ -55,6 +67,8 @@ WEBHOOKS: Final[list[Subscription[Any]]] = [
     Reaction("notifications-webhooks-handovers", HandoverEvent, react=queue),
     Reaction("notifications-webhooks-objectives", ObjectiveEvent, react=queue),
     Reaction("notifications-webhooks-themes", ThemeEvent, react=queue),
+    Reaction("notifications-webhooks-calendar-feeds", CalendarFeedEvent, react=queue),
+    Reaction("notifications-webhooks-comments", CommentEvent, react=queue_comments),
     Reaction("notifications-webhooks-webhook-endpoints", WebhookEndpointEvent, react=queue),
     Reaction("notifications-webhooks-inbox-items", InboxItemEvent, react=queue),
 ]

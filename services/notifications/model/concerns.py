@@ -12,6 +12,9 @@ from shared.contracts.event import EVERYONE, Event
 from shared.contracts.members import Role
 from shared.contracts.notifications import WebhookEndpointDisabled, WebhookEndpointEvent
 from shared.contracts.projects import (
+    CommentEdited,
+    CommentEvent,
+    CommentPosted,
     ContributionDelivered,
     ContributionRequested,
     ContributionReturned,
@@ -43,6 +46,7 @@ from shared.contracts.projects import (
 
 Reason = Literal[
     "invited",
+    "mentioned",
     "position_wanted",
     "lead_offered",
     "contribution_returned",
@@ -50,6 +54,7 @@ Reason = Literal[
     "contribution_to_accept",
     "decided",
     "answered",
+    "replied",
     "overdue",
     "accountable",
     "endpoint_disabled",
@@ -57,6 +62,7 @@ Reason = Literal[
 ]
 STRENGTH: Final[tuple[Reason, ...]] = (
     "invited",
+    "mentioned",
     "position_wanted",
     "lead_offered",
     "contribution_returned",
@@ -64,6 +70,7 @@ STRENGTH: Final[tuple[Reason, ...]] = (
     "contribution_to_accept",
     "decided",
     "answered",
+    "replied",
     "overdue",
     "accountable",
     "endpoint_disabled",
@@ -72,7 +79,13 @@ STRENGTH: Final[tuple[Reason, ...]] = (
 """Strongest first: whoever is concerned for several reasons is told the strongest."""
 
 SubjectKind = Literal[
-    "project", "participation", "milestone", "decision", "handover", "webhook_endpoint"
+    "project",
+    "participation",
+    "milestone",
+    "decision",
+    "handover",
+    "comment",
+    "webhook_endpoint",
 ]
 
 COORDINATORS: Final[tuple[Role, ...]] = ("coordinator",)
@@ -97,11 +110,15 @@ ANSWERS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Concern:
-    """Officials with one of `roles` in `members`, and in the project's lead or participants."""
+    """Officials with one of `roles` in `members`, and in the project's lead or participants.
+
+    Or the `officials` themselves, whatever their roles.
+    """
 
     reason: Reason
-    roles: tuple[Role, ...]
+    roles: tuple[Role, ...] = ()
     members: tuple[str, ...] = ()
+    officials: tuple[UUID, ...] = ()
     found_by: Literal["name", "lead", "participation"] = "name"
 
     @property
@@ -122,6 +139,8 @@ def concerns(event: Event[Any]) -> list[Concern]:
         return _by_handover(event)
     if isinstance(event, ProjectEvent):
         return [_participants(event, lead=event.data.state.lead)]
+    if isinstance(event, CommentEvent):
+        return _by_comment(event)
     if isinstance(event, WebhookEndpointDisabled):
         return [Concern("endpoint_disabled", ADMINISTRATORS, (event.data.state.member,))]
     return []
@@ -133,6 +152,25 @@ def _by_participation(event: ParticipationEvent) -> list[Concern]:
     if isinstance(event, ANSWERS):
         return [Concern("answered", COORDINATORS, found_by="lead")]
     return []
+
+
+def _by_comment(event: CommentEvent) -> list[Concern]:
+    """Whom a comment speaks to, and did not before; the others read the discussion as they like."""
+    state, before = event.data.state, event.data.previous
+    members, officials = state.mentioned_members, state.mentioned_officials
+    found = []
+    if isinstance(event, CommentPosted) and state.in_reply_to_official_id is not None:
+        found.append(Concern("replied", officials=(state.in_reply_to_official_id,)))
+    elif isinstance(event, CommentPosted) and state.in_reply_to_member is not None:
+        found.append(Concern("replied", COORDINATORS, (state.in_reply_to_member,)))
+    elif isinstance(event, CommentEdited):
+        known = before.get("mentioned_members", members)
+        members = tuple(one for one in members if one not in known)
+        known = before.get("mentioned_officials", [str(one) for one in officials])
+        officials = tuple(one for one in officials if str(one) not in known)
+    if members or officials:
+        found.append(Concern("mentioned", COORDINATORS, members, officials))
+    return found
 
 
 def _by_milestone(event: MilestoneEvent) -> list[Concern]:
@@ -255,6 +293,13 @@ def subject_of(event: Event[Any]) -> Subject:
         project = event.data.state
         shown = project.model_dump(mode="json", include={"status", "reference", "lead"})
         return Subject("project", project.id, project.id, project.title, by | shown)
+    if isinstance(event, CommentEvent):
+        comment = event.data.state
+        # Never what it says: that can be taken back.
+        shown = comment.model_dump(
+            mode="json", include={"member", "subject_kind", "subject_id", "in_reply_to"}
+        )
+        return Subject("comment", comment.id, comment.project_id, comment.subject_title, by | shown)
     if isinstance(event, WebhookEndpointEvent):
         endpoint = event.data.state
         shown = endpoint.model_dump(mode="json", include={"url", "status", "status_reason"})

@@ -49,7 +49,8 @@ WITH fact AS (
     )
 ), concern AS (
     SELECT * FROM jsonb_to_recordset(CAST(:concerns AS jsonb)) AS concern (
-        event_id uuid, found_by text, members text[], roles text[], reason text, strength int
+        event_id uuid, found_by text, members text[], roles text[], officials uuid[], reason text,
+        strength int
     )
 ), concerned AS (
     SELECT c.event_id, c.roles, c.reason, c.strength, m.member
@@ -64,18 +65,24 @@ WITH fact AS (
     JOIN known_participation p ON p.project_id = f.project_id
     WHERE c.found_by = 'lead' AND p.role = 'lead'
        OR c.found_by = 'participation' AND (p.role = 'lead' OR p.status = 'accepted')
+), addressed AS (
+    SELECT c.event_id, c.reason, c.strength, o.id AS official_id
+    FROM concerned c JOIN known_official o ON o.member = c.member AND o.roles && c.roles
+  UNION ALL
+    SELECT c.event_id, c.reason, c.strength, a.official_id
+    FROM concern c CROSS JOIN LATERAL unnest(c.officials) AS a (official_id)
 ), told AS (
-    SELECT DISTINCT ON (o.id, f.event_id) o.id AS official_id, o.member, c.reason, f.*
-    FROM concerned c
+    SELECT DISTINCT ON (o.id, f.event_id) o.id AS official_id, o.member, a.reason, f.*
+    FROM addressed a
     JOIN fact f USING (event_id)
-    JOIN known_official o ON o.member = c.member AND o.roles && c.roles
+    JOIN known_official o ON o.id = a.official_id
     LEFT JOIN known_member m ON m.slug = o.member
     WHERE o.status = 'active'
       -- A member of which nothing is known yet is no reason to keep silent.
       AND coalesce(m.status, 'active') NOT IN ('suspended', 'withdrawn')
       AND o.id IS DISTINCT FROM f.by_official
       AND (f.audience = CAST(:everyone AS text[]) OR o.member = ANY (f.audience))
-    ORDER BY o.id, f.event_id, c.strength
+    ORDER BY o.id, f.event_id, a.strength
 ), folded AS (
     -- One statement must not meet a row twice: several facts about one thing become one first.
     SELECT DISTINCT ON (official_id, subject_kind, subject_id) *,
@@ -193,6 +200,7 @@ def _told(event: Event[Any], found: Sequence[Concern]) -> Told:
                 "found_by": concern.found_by,
                 "members": concern.members,
                 "roles": concern.roles,
+                "officials": [str(official) for official in concern.officials],
                 "reason": concern.reason,
                 "strength": STRENGTH.index(concern.reason),
             }

@@ -10,16 +10,16 @@ from shared.messaging.erasing import forget_buried
 
 # The ids first: reading every body that is kept would take long.
 FORGET: Final = """
-WITH about_officials AS MATERIALIZED (
-    SELECT DISTINCT event_id FROM webhook_delivery WHERE event_type LIKE 'renkei.official.%'
+WITH about_the_kind AS MATERIALIZED (
+    SELECT DISTINCT event_id FROM webhook_delivery WHERE event_type LIKE :kind
 )
 UPDATE webhook_message m
 SET body = convert_to(
     jsonb_set(convert_from(m.body, 'UTF8')::jsonb, '{data}', CAST(:data AS jsonb))::text, 'UTF8'
 )
-FROM about_officials a
-WHERE m.event_id = a.event_id AND m.event_id <> :erased
-  AND convert_from(m.body, 'UTF8')::jsonb ->> 'subject' = :official
+FROM about_the_kind a
+WHERE m.event_id = a.event_id AND m.event_id <> :newest
+  AND convert_from(m.body, 'UTF8')::jsonb ->> 'subject' = :subject
 """
 
 
@@ -30,6 +30,11 @@ async def forget_official(session: AsyncSession, event: OfficialErased) -> None:
     """
     await session.execute(
         text(FORGET),
-        {"data": event.data.model_dump_json(), "erased": event.id, "official": event.subject},
+        {
+            "kind": "renkei.official.%",
+            "data": event.data.model_dump_json(),
+            "newest": event.id,
+            "subject": event.subject,
+        },
     )
     await forget_buried(session, f"evt.members.official.{event.subject}.>", kept=event.nats_subject)

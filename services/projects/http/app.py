@@ -4,9 +4,11 @@ from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.projects.http import (
+    activity,
     calendar,
     calendar_feeds,
     charters,
+    comments,
     contributions,
     copies,
     decisions,
@@ -15,6 +17,7 @@ from services.projects.http import (
     imports,
     milestones,
     milestones_together,
+    obligations,
     participations,
     projects,
     schedules,
@@ -51,6 +54,9 @@ def create_app(settings: Settings) -> FastAPI:
             schedules.router,
             decisions.router,
             handovers.router,
+            comments.router,
+            activity.router,
+            obligations.router,
             topics.objectives,
             topics.themes,
             calendar.router,

@@ -1,8 +1,10 @@
 """Alembic entry of the projects service."""
 
 from services.projects.model import (
+    activity,
     calendar_feed,
     charter,
+    comment,
     decision,
     handover,
     known,
@@ -16,8 +18,10 @@ from services.projects.model.base import Base
 from shared.migrating import migrate
 
 __all__ = [
+    "activity",
     "calendar_feed",
     "charter",
+    "comment",
     "decision",
     "handover",
     "known",

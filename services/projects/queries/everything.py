@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
 from services.projects.model.calendar_feed import CalendarFeed
+from services.projects.model.comment import Comment
 from services.projects.model.decision import Decision
 from services.projects.model.handover import Handover
 from services.projects.model.known import KnownClient, KnownMember, KnownOfficial, KnownSession
@@ -74,6 +75,7 @@ async def all_states(session: AsyncSession) -> dict[str, list[State]]:
     objectives = await session.scalars(select(Objective).order_by(Objective.slug))
     themes = await session.scalars(select(Theme).order_by(Theme.slug))
     feeds = await session.scalars(select(CalendarFeed).order_by(CalendarFeed.id))
+    comments = await session.scalars(select(Comment).order_by(Comment.id))
     members = await session.scalars(select(KnownMember).order_by(KnownMember.slug))
     officials = await session.scalars(select(KnownOfficial).order_by(KnownOfficial.id))
     clients = await session.scalars(select(KnownClient).order_by(KnownClient.id))
@@ -87,6 +89,7 @@ async def all_states(session: AsyncSession) -> dict[str, list[State]]:
         "objective": [objective.state() for objective in objectives],
         "theme": [theme.state() for theme in themes],
         "calendar_feed": [feed.state() for feed in feeds],
+        "comment": [comment.state() for comment in comments],
         "known_member": [KnownMemberState.model_validate(member) for member in members],
         "known_official": [KnownOfficialState.model_validate(official) for official in officials],
         "known_client": [KnownClientState.model_validate(client) for client in clients],

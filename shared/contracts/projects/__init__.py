@@ -9,6 +9,14 @@ from shared.contracts.projects.calendar_feed import (
     CalendarFeedState,
     CalendarFeedStatus,
 )
+from shared.contracts.projects.comment import (
+    CommentEdited,
+    CommentEvent,
+    CommentPosted,
+    CommentRemoved,
+    CommentState,
+    CommentSubjectKind,
+)
 from shared.contracts.projects.decision import (
     AdmitMember,
     AmendCharter,
@@ -124,6 +132,12 @@ __all__ = [
     "CancelMilestone",
     "ChangeLead",
     "CloseProject",
+    "CommentEdited",
+    "CommentEvent",
+    "CommentPosted",
+    "CommentRemoved",
+    "CommentState",
+    "CommentSubjectKind",
     "ContributionAccepted",
     "ContributionDelivered",
     "ContributionRequested",
@@ -269,4 +283,7 @@ happens(
     ThemeReinstated,
     CalendarFeedCreated,
     CalendarFeedRevoked,
+    CommentPosted,
+    CommentEdited,
+    CommentRemoved,
 )
