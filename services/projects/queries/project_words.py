@@ -22,7 +22,6 @@ from sqlalchemy import (
     select,
     union,
 )
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapper, aliased
 from sqlalchemy.orm.util import AliasedClass
@@ -36,30 +35,31 @@ from services.projects.queries.standings import HAS_A_PLACE_NOW
 from shared.reading import Question, Reading
 
 SOURCES: Final = ("reference", "title", "summary", "charter")
-COLUMNS: Final = ("project_id", "text", "grams", "noted_at")
 
-_NOTE: Final = insert(ProjectWords)
-_UPSERT: Final = _NOTE.on_conflict_do_update(
-    index_elements=[ProjectWords.project_id],
-    set_={name: _NOTE.excluded[name] for name in COLUMNS[1:]},
-)
+# Written out, as building it anew for each change would take longer than all the rest of it.
+NOTE: Final = """
+INSERT INTO project_words (project_id, text, grams, noted_at)
+VALUES ($1::uuid, $2::text, $3::text[], $4::timestamptz)
+ON CONFLICT (project_id) DO UPDATE
+SET text = excluded.text, grams = excluded.grams, noted_at = excluded.noted_at
+"""
 
 
-def _row(project: Project) -> dict[str, Any]:
+def _values(project: Project) -> tuple[Any, ...]:
     words = ProjectWords.of(project)
-    return {name: getattr(words, name) for name in COLUMNS}
+    return words.project_id, words.text, list(words.grams), words.noted_at
 
 
 @event.listens_for(Project, "after_insert")
 def note_new(_: Mapper[Project], connection: Connection, project: Project) -> None:
-    connection.execute(_UPSERT, _row(project))
+    connection.exec_driver_sql(NOTE, _values(project))
 
 
 @event.listens_for(Project, "after_update")
 def note_changed(_: Mapper[Project], connection: Connection, project: Project) -> None:
     attributes = inspect(project).attrs
     if any(attributes[name].history.has_changes() for name in SOURCES):
-        connection.execute(_UPSERT, _row(project))
+        connection.exec_driver_sql(NOTE, _values(project))
 
 
 async def projects_to_note(session: AsyncSession, *, limit: int) -> Sequence[Project]:
@@ -79,8 +79,9 @@ async def projects_to_note(session: AsyncSession, *, limit: int) -> Sequence[Pro
 
 async def note_words_of(session: AsyncSession, projects: Sequence[Project]) -> None:
     """Write down what projects are found by now."""
-    if projects:
-        await session.execute(_UPSERT, [_row(project) for project in projects])
+    connection = await session.connection()
+    for project in projects:
+        await connection.exec_driver_sql(NOTE, _values(project))
 
 
 _NAMES: Final = Question(select(KnownMember.slug, KnownMember.name))

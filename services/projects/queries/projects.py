@@ -148,7 +148,7 @@ async def ensure_project_seen(reading: Reading, project_id: UUID, *, actor: Acto
 FEW: Final = 500
 """Who sees no more projects than this is shown them by going through those."""
 
-AHEAD: Final = 500
+AHEAD: Final = 300
 """So many projects are looked at sooner than the index brings what is found in many."""
 
 _SEES_FEW: Final = select(func.count()).select_from(SEEN).scalar_subquery() < SEEN_LIMIT

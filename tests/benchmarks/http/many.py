@@ -5,7 +5,8 @@ Words have the frequencies that words have (Zipf): a few stand in most projects,
 
 import json
 from bisect import bisect
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 from random import Random
@@ -29,9 +30,8 @@ COMMON, RARE, ABSENT = "project", "zanzibar", "nowhere"
 """In every project, in five of them, and in none."""
 RARE_COUNT: Final = 5
 
-INDEX: Final = """
-    CREATE INDEX ix_project_words_grams ON project_words USING gin (grams)
-    WITH (gin_pending_list_limit = 256)
+INDEXES: Final = """
+    SELECT indexname, indexdef FROM pg_indexes WHERE tablename = $1 AND indexname NOT LIKE 'pk%'
 """
 
 PARTICIPATIONS: Final = """
@@ -52,7 +52,8 @@ async def load_many(servers: Servers, database: str, count: int) -> None:
     plain = await servers.connect(database)
     await load_members(plain)
     await _load_projects(plain, count)
-    await plain.execute(PARTICIPATIONS, MEMBERS_EACH, MEMBERS)
+    async with without_indexes(plain, "participation"):
+        await plain.execute(PARTICIPATIONS, MEMBERS_EACH, MEMBERS)
     await plain.execute("VACUUM ANALYZE")
     await plain.close()
 
@@ -75,14 +76,24 @@ async def _load_projects(plain: PlainConnection, count: int) -> None:
             for each in made
         ),
     )
-    await plain.execute("DROP INDEX ix_project_words_grams")
     words = map(ProjectWords.of, made)
-    await plain.copy_records_to_table(
-        "project_words",
-        columns=["project_id", "text", "grams", "noted_at"],
-        records=((each.project_id, each.text, each.grams, each.noted_at) for each in words),
-    )
-    await plain.execute(INDEX)
+    async with without_indexes(plain, "project_words"):
+        await plain.copy_records_to_table(
+            "project_words",
+            columns=["project_id", "text", "grams", "noted_at"],
+            records=((each.project_id, each.text, each.grams, each.noted_at) for each in words),
+        )
+
+
+@asynccontextmanager
+async def without_indexes(plain: PlainConnection, table: str) -> AsyncIterator[None]:
+    """Make the indexes of a table when it is full, which takes a part of the time."""
+    indexes = await plain.fetch(INDEXES, table)
+    for index in indexes:
+        await plain.execute(f"DROP INDEX {index['indexname']}")
+    yield
+    for index in indexes:
+        await plain.execute(index["indexdef"])
 
 
 def _projects(count: int) -> Iterator[Project]:
