@@ -94,13 +94,17 @@ async def test_a_dump_is_canonical_and_complete(network: "Network") -> None:
     assert list(picture) == [
         "calendar_feed",
         "comment",
+        "decision",
+        "handover",
         "known_client",
         "known_member",
         "known_official",
         "known_session",
         "milestone",
+        "objective",
         "participation",
         "project",
+        "theme",
     ]
     assert {member["slug"] for member in picture["known_member"]} == {
         city.member for city in network.cities

@@ -203,6 +203,7 @@ async def test_a_line_says_what_changed_from_what_to_what(
     assert changes("milestone.changed") == {"title": ({"en": "Report"}, {"en": "First report"})}
     assert changes("milestone.planned") == {
         "accountable": (None, "tokyo"),
+        "baseline_on": (None, "2026-10-25"),
         "due_at": (None, "2026-10-25T23:00:00Z"),
         "due_on": (None, "2026-10-25"),
         "status": (None, "planned"),

@@ -22,7 +22,7 @@ async def end_places_of_members(
         time_zones: of the members.
         now: when.
 
-    Source: docs/decisions/0021-places-end-on-their-day.md
+    Source: docs/decisions/0026-places-end-on-their-day.md
     """
     places = await open_participations_of(session, time_zones)
     await end_places(
