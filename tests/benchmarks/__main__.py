@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from deploy.embedded.layout import REPOSITORY
-from tests.benchmarks import machine, report, start
+from tests.benchmarks import machine, planning, report, start
 from tests.benchmarks.backbone import measuring as backbone
 from tests.benchmarks.findings import Finding
 from tests.benchmarks.http import measuring as http
@@ -31,6 +31,7 @@ Benchmark = Callable[[Path, Run], AsyncIterator[Finding]]
 BENCHMARKS: dict[str, Benchmark] = {
     "backbone": backbone.measure,
     "http": http.measure,
+    "plan": planning.measure,
     "login": login.measure,
     "webhooks": webhooks.measure,
     "start": start.measure,
