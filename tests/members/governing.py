@@ -49,6 +49,18 @@ SENSITIVE: Final = {
     "invite somebody else as administrator": Request(
         "PATCH", "/seoul/officials/{administrator}", {"email": "other@seoul.example"}, version=1
     ),
+    "invite somebody else who is blocked": Request(
+        "PATCH", "/seoul/officials/{blocked}", {"email": "other@seoul.example"}, version=2
+    ),
+    "invite somebody else and block them": Request(
+        "PATCH",
+        "/seoul/officials/{administrator}",
+        {"email": "other@seoul.example", "status": "blocked"},
+        version=1,
+    ),
+    "invite somebody else as coordinator": Request(
+        "PATCH", "/seoul/officials/{coordinator}", {"email": "other@seoul.example"}, version=1
+    ),
     "erase an official": Request("POST", "/seoul/officials/{coordinator}/erasure", version=1),
     "register a provider": Request(
         "POST", "/seoul/identity-providers", PROVIDER | {"client_id": "another"}

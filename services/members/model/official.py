@@ -117,14 +117,14 @@ class Official(Versioned, Base, kw_only=True):
     def is_made_administrator_by(self, fields: dict[str, Any]) -> bool:
         """Tell whether a change lets somebody act as an administrator who could not before.
 
-        That may be somebody else: who has not logged in yet is whoever has the address.
+        That may be somebody else: who has not logged in yet is whoever has the address. Whether
+        they can act now does not matter then, as a directory may let them in later.
         """
+        if self.identity_id is None and fields.get("email", self.email) != self.email:
+            return True
         if fields.get("status", self.status) != "active":
             return False
-        if "administrator" not in fields.get("roles", self.roles):
-            return False
-        is_readdressed = self.identity_id is None and fields.get("email", self.email) != self.email
-        return is_readdressed or not self.is_administrator
+        return "administrator" in fields.get("roles", self.roles) and not self.is_administrator
 
     def erase(
         self, *, former: dict[str, str], administrators: AbstractSet[UUID], at: datetime

@@ -48,8 +48,9 @@ async def change_official(
         MemberNotActive: the member is suspended or has withdrawn.
         OfficialNotFound: the member has no such official.
         VersionStale: it is at another version than `expected`.
-        InsufficientUserAuthentication: it makes somebody an administrator, and the login behind the
-            token does not meet `login`.
+        InsufficientUserAuthentication: it makes somebody an administrator, or is about the address
+            of somebody who has never logged in, and the login behind the token does not meet
+            `login`.
         OfficialErased: nothing is left that could change.
         LastAdministrator: nobody else could act as one.
     """
