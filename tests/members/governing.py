@@ -39,9 +39,25 @@ SENSITIVE: Final = {
     "let a group be administrators": Request(
         "PATCH", "/seoul/scim-groups/{group}", {"role": "administrator"}, version=1
     ),
+    "let a group be coordinators": Request(
+        "PATCH", "/seoul/scim-groups/{group}", {"role": "coordinator"}, version=1
+    ),
     "appoint an administrator": Request("POST", "/seoul/officials", ADMINISTRATOR),
+    "appoint a coordinator": Request("POST", "/seoul/officials", COORDINATOR),
+    "appoint an observer": Request(
+        "POST", "/seoul/officials", COORDINATOR | {"roles": ["observer"]}
+    ),
     "make somebody an administrator": Request(
         "PATCH", "/seoul/officials/{coordinator}", {"roles": ["administrator"]}, version=1
+    ),
+    "let an administrator bind the city": Request(
+        "PATCH",
+        "/seoul/officials/{administrator}",
+        {"roles": ["administrator", "coordinator"]},
+        version=1,
+    ),
+    "give rights to who is blocked": Request(
+        "PATCH", "/seoul/officials/{blocked}", {"roles": ["coordinator"]}, version=2
     ),
     "let an administrator in again": Request(
         "PATCH", "/seoul/officials/{blocked}", {"status": "active"}, version=2

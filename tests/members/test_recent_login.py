@@ -10,7 +10,7 @@ from services.members.settings import MembersSettings
 from shared.contracts.members import Role
 from tests.conftest import Database
 from tests.members.governing import SENSITIVE, City, Request, city_of
-from tests.members.network import COORDINATOR, Network, city, code_of
+from tests.members.network import Network, city, code_of
 from tests.members.test_people import someone
 from tests.web import environment, on
 
@@ -21,15 +21,14 @@ CHALLENGE: Final = (
 )
 PLAIN: Final = {
     "read": Request("GET", "/seoul/clients"),
-    "appoint a coordinator": Request("POST", "/seoul/officials", COORDINATOR),
     "correct an administrator": Request(
         "PATCH", "/seoul/officials/{administrator}", {"function": {"en": "Head"}}, version=1
     ),
     "block an administrator": Request(
         "PATCH", "/seoul/officials/{administrator}", {"status": "blocked"}, version=1
     ),
-    "let a group be coordinators": Request(
-        "PATCH", "/seoul/scim-groups/{group}", {"role": "coordinator"}, version=1
+    "leave a coordinator less": Request(
+        "PATCH", "/seoul/officials/{coordinator}", {"roles": ["contributor"]}, version=1
     ),
     "revoke a client": Request("DELETE", "/seoul/clients/{client}", version=1),
 }
