@@ -35,7 +35,6 @@ class Request:
 
 SENSITIVE: Final = {
     "issue a token for the directory": Request("POST", "/seoul/scim-tokens", {"name": "Entra"}),
-    "revoke one": Request("DELETE", "/seoul/scim-tokens/{scim_token}", version=1),
     "let a group be administrators": Request(
         "PATCH", "/seoul/scim-groups/{group}", {"role": "administrator"}, version=1
     ),
@@ -87,13 +86,26 @@ SENSITIVE: Final = {
     "activate a provider": Request(
         "POST", "/seoul/identity-providers/{provider}/activation", version=1
     ),
-    "retire a provider": Request(
-        "POST", "/seoul/identity-providers/{provider}/retirement", version=1
-    ),
     "claim a mail domain": Request("POST", "/seoul/email-domains", {"domain": "seoul.example"}),
     "register a client": Request("POST", "/seoul/clients", CLIENT),
     "change a client": Request("PATCH", "/seoul/clients/{client}", {"name": "Other"}, version=1),
     "replace a secret": Request("POST", "/seoul/clients/{client}/secret", version=1),
+}
+
+ENDING: Final = {
+    "block an administrator": Request(
+        "PATCH", "/seoul/officials/{administrator}", {"status": "blocked"}, version=1
+    ),
+    "leave a coordinator less": Request(
+        "PATCH", "/seoul/officials/{coordinator}", {"roles": ["contributor"]}, version=1
+    ),
+    "revoke a client": Request("DELETE", "/seoul/clients/{client}", version=1),
+    "revoke a token of the directory": Request(
+        "DELETE", "/seoul/scim-tokens/{scim_token}", version=1
+    ),
+    "retire a provider": Request(
+        "POST", "/seoul/identity-providers/{provider}/retirement", version=1
+    ),
 }
 
 

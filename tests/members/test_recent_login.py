@@ -9,7 +9,7 @@ from services.members.http.app import create_app
 from services.members.settings import MembersSettings
 from shared.contracts.members import Role
 from tests.conftest import Database
-from tests.members.governing import SENSITIVE, City, Request, city_of
+from tests.members.governing import ENDING, SENSITIVE, City, Request, city_of
 from tests.members.network import Network, city, code_of
 from tests.members.test_people import someone
 from tests.web import environment, on
@@ -19,18 +19,11 @@ CHALLENGE: Final = (
     'Bearer realm="renkei", error="insufficient_user_authentication",'
     ' error_description="This needs a login that is at most 900 seconds old.", max_age="900"'
 )
-PLAIN: Final = {
+PLAIN: Final = ENDING | {
     "read": Request("GET", "/seoul/clients"),
     "correct an administrator": Request(
         "PATCH", "/seoul/officials/{administrator}", {"function": {"en": "Head"}}, version=1
     ),
-    "block an administrator": Request(
-        "PATCH", "/seoul/officials/{administrator}", {"status": "blocked"}, version=1
-    ),
-    "leave a coordinator less": Request(
-        "PATCH", "/seoul/officials/{coordinator}", {"roles": ["contributor"]}, version=1
-    ),
-    "revoke a client": Request("DELETE", "/seoul/clients/{client}", version=1),
 }
 
 

@@ -70,7 +70,6 @@ CHANGING = (
     MemberNotActive,
     VersionRequired,
     VersionStale,
-    InsufficientUserAuthentication,
     ProviderIsRetired,
 )
 
@@ -222,6 +221,7 @@ async def post_identity_provider(
     "/{provider_id}",
     responses=refusals(
         *CHANGING,
+        InsufficientUserAuthentication,
         IssuerNotAllowed,
         IssuerServesEveryone,
         UnknownRoleContradictory,
@@ -291,7 +291,9 @@ async def post_identity_provider_test(
 @router.post(
     "/{provider_id}/activation",
     dependencies=[Idempotent],
-    responses=refusals(*CHANGING, ProviderIsActive, ProviderNotTested),
+    responses=refusals(
+        *CHANGING, InsufficientUserAuthentication, ProviderIsActive, ProviderNotTested
+    ),
 )
 async def post_identity_provider_activation(
     slug: Slug,
@@ -320,12 +322,11 @@ async def post_identity_provider_retirement(
     speaker: CurrentSpeaker,
     expected: ExpectedVersion,
     settings: CurrentSettings,
-    login: RecentLogin,
     now: Now,
 ) -> IdentityProviderOut:
     """Let nobody log in at a provider any more. Who is logged in stays so."""
     provider = await retire_identity_provider(
-        session, slug, provider_id, expected=expected, speaker=speaker, login=login, now=now
+        session, slug, provider_id, expected=expected, speaker=speaker, now=now
     )
     return shown(response, provider, await member_with(session, slug), speaker, settings.issuer)
 

@@ -150,7 +150,6 @@ async def post_scim_token(
         MemberNotActive,
         VersionRequired,
         VersionStale,
-        InsufficientUserAuthentication,
         ScimTokenIsRevoked,
     ),
 )
@@ -161,12 +160,11 @@ async def delete_scim_token(
     session: Transaction,
     speaker: CurrentSpeaker,
     expected: ExpectedVersion,
-    login: RecentLogin,
     now: Now,
 ) -> ScimTokenOut:
     """Revoke a token for good. What the directory has said with it stays."""
     token = await revoke_scim_token(
-        session, slug, token_id, expected=expected, speaker=speaker, login=login, now=now
+        session, slug, token_id, expected=expected, speaker=speaker, now=now
     )
     show_version(response, token.version)
     return ScimTokenOut.of(token, await member_with(session, slug), speaker)
