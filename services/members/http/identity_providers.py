@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
-from services.members.http.settings import CurrentSeals, CurrentSettings, RecentLogin
+from services.members.http.settings import CurrentSeals, CurrentSettings
 from services.members.http.speakers import CurrentReader, CurrentSpeaker, Speaking
 from services.members.model.identity_provider import (
     IdentityProvider,
@@ -54,6 +54,7 @@ from shared.http.idempotency import Idempotent, IdempotentSecret
 from shared.http.paging import CurrentPaging, CursorUnknown, Page, page
 from shared.http.preconditions import ExpectedVersion, VersionRequired, VersionStale, show_version
 from shared.http.problems import refusals
+from shared.http.recent_login import RecentLogin
 from shared.http.transaction import Now, Route, Transaction
 
 router = APIRouter(

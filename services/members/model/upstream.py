@@ -28,7 +28,7 @@ from services.members.model.id_token import (
 )
 from services.members.model.identity_provider import IdentityProvider
 from services.members.model.login_attempt import LoginAttempt
-from services.members.model.sign_in import STRONG
+from shared.actor import STRONG
 from shared.addresses import AddressNotAllowed, ensure_allowed
 from shared.one_time import hash_of, new_one_time_secret
 

@@ -9,7 +9,7 @@ from sqlalchemy import update
 
 from services.members.model.member import Member
 from services.members.model.official import Official
-from services.members.model.sign_in import STRONG
+from shared.actor import STRONG
 from shared.clock import utc_now
 from tests.members.login.seoul import Seoul, browser, is_in
 from tests.members.network import city
