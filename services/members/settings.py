@@ -1,12 +1,20 @@
 """What the members service reads from its environment."""
 
 from ipaddress import ip_network
-from typing import Annotated
+from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, IPvAnyNetwork, SecretStr, field_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    IPvAnyNetwork,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import NoDecode
 
+from shared.actor import LEEWAY
 from shared.sealing import Seals
 from shared.settings import Seconds, Settings, split
 
@@ -82,3 +90,11 @@ class MembersSettings(Settings):
         if parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
             raise ValueError("must begin with https:// unless it is this machine (RFC 8414)")
         return issuer
+
+    @model_validator(mode="after")
+    def _sessions_outlast_recent_logins(self) -> Self:
+        if self.recent_login_seconds + LEEWAY.total_seconds() >= self.sign_in_seconds:
+            raise ValueError(
+                "sign_in_seconds must be over a minute longer than recent_login_seconds"
+            )
+        return self
