@@ -19,7 +19,7 @@ from tests.web import environment, on
 HOURS: Final = 3 * 3600
 CHALLENGE: Final = (
     'Bearer realm="renkei", error="insufficient_user_authentication",'
-    ' error_description="This needs a login that is at most 900 seconds old.", max_age="900"'
+    ' max_age="900", error_description="This needs a login that is at most 900 seconds old."'
 )
 PLAIN: Final = ENDING | {
     "read": Request("GET", "/seoul/clients"),
@@ -173,8 +173,8 @@ async def test_a_network_may_ask_for_a_kind_of_login(seoul: City, database: Data
     assert refused.status_code == 401
     assert refused.headers["www-authenticate"] == (
         'Bearer realm="renkei", error="insufficient_user_authentication",'
-        ' error_description="This needs a login that is at most 900 seconds old and of the kind'
-        ' urn:renkei:mfa.", max_age="900", acr_values="urn:renkei:mfa"'
+        ' max_age="900", acr_values="urn:renkei:mfa", error_description="This needs a login that is'
+        ' at most 900 seconds old and of the kind urn:renkei:mfa."'
     )
     assert (refused.json()["max_age"], refused.json()["acr_values"]) == (900, "urn:renkei:mfa")
     assert taken.status_code == 201
