@@ -12,6 +12,9 @@ LEEWAY: Final = timedelta(seconds=60)
 """May lie between the moment in which a login was just young enough, at the authorization server,
 and the request that needs it: for the code, the token, and clocks that differ."""
 
+STRONG: Final = "urn:renkei:mfa"
+"""`acr` of a person whose provider asked for a second factor."""
+
 
 class MissingScope(Forbidden):
     code = "missing-scope"

@@ -1,11 +1,19 @@
 """What every process reads from its environment. See `deploy/env.example`."""
 
-from typing import Annotated, Literal
+from datetime import timedelta
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from shared.actor import STRONG, LoginDemand
 
 Seconds = Annotated[float, Field(gt=0)]
+
+
+def split(value: Any) -> Any:
+    """Read what an environment lists by commas; nothing between two of them counts for nothing."""
+    return [part for part in value.split(",") if part] if isinstance(value, str) else value
 
 
 class Settings(BaseSettings):
@@ -43,6 +51,15 @@ class Settings(BaseSettings):
     jwks_believed_seconds: Seconds = Field(
         default=7200, description="How long known keys are good while they cannot be renewed."
     )
+    recent_login_seconds: Annotated[int, Field(ge=60, le=86_400)] = Field(
+        default=900, description="How old the login of a person may be who changes who gets in."
+    )
+    recent_login_acr_values: Annotated[
+        tuple[str, ...],
+        NoDecode,
+        BeforeValidator(split),
+        Field(description="Ways of which that login must be one, by commas; any if there is none."),
+    ] = ()
     stop_seconds: Seconds = 10
 
     relay_poll_seconds: Seconds = 1
@@ -56,3 +73,16 @@ class Settings(BaseSettings):
     retry_seconds: Seconds = Field(default=0.5, description="First pause after a fault; doubles.")
     retry_seconds_max: Seconds = 15
     timer_seconds: Seconds = Field(default=5, description="How often timers look at the clock.")
+
+    @field_validator("recent_login_acr_values")
+    @classmethod
+    def _can_be_asked(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+        if set(values) - {STRONG}:
+            raise ValueError(f"can be {STRONG} alone: nothing else is ever asked of a provider")
+        return values
+
+    @property
+    def recent_login(self) -> LoginDemand:
+        """What is asked of the login of a person who changes who gets in."""
+        longest = timedelta(seconds=self.recent_login_seconds)
+        return LoginDemand(longest, self.recent_login_acr_values)

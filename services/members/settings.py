@@ -1,18 +1,22 @@
 """What the members service reads from its environment."""
 
 from ipaddress import ip_network
-from typing import Annotated, Any
+from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, IPvAnyNetwork, SecretStr, field_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    IPvAnyNetwork,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import NoDecode
 
+from shared.actor import LEEWAY
 from shared.sealing import Seals
-from shared.settings import Seconds, Settings
-
-
-def _split(value: Any) -> Any:
-    return [part for part in value.split(",") if part] if isinstance(value, str) else value
+from shared.settings import Seconds, Settings, split
 
 
 class MembersSettings(Settings):
@@ -30,15 +34,6 @@ class MembersSettings(Settings):
     sign_in_rest_seconds: Seconds = Field(
         default=3_600, description="A person's session ends when nothing was asked for so long."
     )
-    recent_login_seconds: Annotated[int, Field(ge=60, le=86_400)] = Field(
-        default=900, description="How old the login of a person may be who changes who gets in."
-    )
-    recent_login_acr_values: Annotated[
-        tuple[Annotated[str, Field(pattern=r"^[\x21\x23-\x5b\x5d-\x7e]{1,200}$")], ...],
-        NoDecode,
-        BeforeValidator(_split),
-        Field(description="Ways of which that login must be one, by commas; any if there is none."),
-    ] = ()
     identity_allow_private: bool = Field(
         default=False,
         description="Ask identity providers, and tell applications of logouts, at private addresses"
@@ -59,14 +54,14 @@ class MembersSettings(Settings):
     dns_servers: Annotated[
         tuple[Annotated[str, Field(pattern=r"^[0-9a-fA-F.:]+:\d{1,5}$")], ...],
         NoDecode,
-        BeforeValidator(_split),
+        BeforeValidator(split),
         Field(description="Asked for mail domains in place of the machine's own, by commas."),
     ] = ()
 
     trusted_proxies: Annotated[
         tuple[IPvAnyNetwork, ...],
         NoDecode,
-        BeforeValidator(_split),
+        BeforeValidator(split),
         Field(description="From where our proxies ask, by commas: they say who asks them."),
     ] = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
     guess_seconds: Seconds = Field(
@@ -95,3 +90,11 @@ class MembersSettings(Settings):
         if parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
             raise ValueError("must begin with https:// unless it is this machine (RFC 8414)")
         return issuer
+
+    @model_validator(mode="after")
+    def _sessions_outlast_recent_logins(self) -> Self:
+        if self.recent_login_seconds + LEEWAY.total_seconds() >= self.sign_in_seconds:
+            raise ValueError(
+                "sign_in_seconds must be over a minute longer than recent_login_seconds"
+            )
+        return self

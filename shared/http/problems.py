@@ -136,8 +136,9 @@ def challenge(request: Request, refusal: Refusal) -> str:
     said: dict[str, Any] = {"realm": "renkei"}
     if isinstance(refusal, InsufficientUserAuthentication):
         said["error"] = "insufficient_user_authentication"
-        said["error_description"] = refusal.detail
+        # What a machine reads comes first: who cuts a long header off loses words for people.
         said |= refusal.members
+        said["error_description"] = refusal.detail
     elif request.headers.get("authorization"):
         said["error"] = "invalid_token"
     return "Bearer " + ", ".join(f'{name}="{value}"' for name, value in said.items())

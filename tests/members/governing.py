@@ -35,19 +35,46 @@ class Request:
 
 SENSITIVE: Final = {
     "issue a token for the directory": Request("POST", "/seoul/scim-tokens", {"name": "Entra"}),
-    "revoke one": Request("DELETE", "/seoul/scim-tokens/{scim_token}", version=1),
     "let a group be administrators": Request(
         "PATCH", "/seoul/scim-groups/{group}", {"role": "administrator"}, version=1
     ),
+    "let a group be coordinators": Request(
+        "PATCH", "/seoul/scim-groups/{group}", {"role": "coordinator"}, version=1
+    ),
     "appoint an administrator": Request("POST", "/seoul/officials", ADMINISTRATOR),
+    "appoint a coordinator": Request("POST", "/seoul/officials", COORDINATOR),
+    "appoint an observer": Request(
+        "POST", "/seoul/officials", COORDINATOR | {"roles": ["observer"]}
+    ),
     "make somebody an administrator": Request(
         "PATCH", "/seoul/officials/{coordinator}", {"roles": ["administrator"]}, version=1
+    ),
+    "let an administrator bind the city": Request(
+        "PATCH",
+        "/seoul/officials/{administrator}",
+        {"roles": ["administrator", "coordinator"]},
+        version=1,
+    ),
+    "give rights to who is blocked": Request(
+        "PATCH", "/seoul/officials/{blocked}", {"roles": ["coordinator"]}, version=2
     ),
     "let an administrator in again": Request(
         "PATCH", "/seoul/officials/{blocked}", {"status": "active"}, version=2
     ),
     "invite somebody else as administrator": Request(
         "PATCH", "/seoul/officials/{administrator}", {"email": "other@seoul.example"}, version=1
+    ),
+    "invite somebody else who is blocked": Request(
+        "PATCH", "/seoul/officials/{blocked}", {"email": "other@seoul.example"}, version=2
+    ),
+    "invite somebody else and block them": Request(
+        "PATCH",
+        "/seoul/officials/{administrator}",
+        {"email": "other@seoul.example", "status": "blocked"},
+        version=1,
+    ),
+    "invite somebody else as coordinator": Request(
+        "PATCH", "/seoul/officials/{coordinator}", {"email": "other@seoul.example"}, version=1
     ),
     "erase an official": Request("POST", "/seoul/officials/{coordinator}/erasure", version=1),
     "register a provider": Request(
@@ -59,13 +86,26 @@ SENSITIVE: Final = {
     "activate a provider": Request(
         "POST", "/seoul/identity-providers/{provider}/activation", version=1
     ),
-    "retire a provider": Request(
-        "POST", "/seoul/identity-providers/{provider}/retirement", version=1
-    ),
     "claim a mail domain": Request("POST", "/seoul/email-domains", {"domain": "seoul.example"}),
     "register a client": Request("POST", "/seoul/clients", CLIENT),
     "change a client": Request("PATCH", "/seoul/clients/{client}", {"name": "Other"}, version=1),
     "replace a secret": Request("POST", "/seoul/clients/{client}/secret", version=1),
+}
+
+ENDING: Final = {
+    "block an administrator": Request(
+        "PATCH", "/seoul/officials/{administrator}", {"status": "blocked"}, version=1
+    ),
+    "leave a coordinator less": Request(
+        "PATCH", "/seoul/officials/{coordinator}", {"roles": ["contributor"]}, version=1
+    ),
+    "revoke a client": Request("DELETE", "/seoul/clients/{client}", version=1),
+    "revoke a token of the directory": Request(
+        "DELETE", "/seoul/scim-tokens/{scim_token}", version=1
+    ),
+    "retire a provider": Request(
+        "POST", "/seoul/identity-providers/{provider}/retirement", version=1
+    ),
 }
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from typing import Final
+from uuid import UUID
 
 import pytest
 
@@ -9,29 +10,35 @@ from services.members.http.app import create_app
 from services.members.settings import MembersSettings
 from shared.contracts.members import Role
 from tests.conftest import Database
-from tests.members.governing import SENSITIVE, City, Request, city_of
-from tests.members.network import COORDINATOR, Network, city, code_of
+from tests.members.governing import ENDING, SENSITIVE, City, Request, city_of
+from tests.members.network import Network, city, code_of
+from tests.members.oauth.people import application
 from tests.members.test_people import someone
 from tests.web import environment, on
 
 HOURS: Final = 3 * 3600
 CHALLENGE: Final = (
     'Bearer realm="renkei", error="insufficient_user_authentication",'
-    ' error_description="This needs a login that is at most 900 seconds old.", max_age="900"'
+    ' max_age="900", error_description="This needs a login that is at most 900 seconds old."'
 )
-PLAIN: Final = {
+PLAIN: Final = ENDING | {
     "read": Request("GET", "/seoul/clients"),
-    "appoint a coordinator": Request("POST", "/seoul/officials", COORDINATOR),
     "correct an administrator": Request(
         "PATCH", "/seoul/officials/{administrator}", {"function": {"en": "Head"}}, version=1
     ),
-    "block an administrator": Request(
-        "PATCH", "/seoul/officials/{administrator}", {"status": "blocked"}, version=1
+}
+NOWHERE: Final = {"name": "Entra", "identity_provider_id": str(UUID(int=1))}
+FORBIDDEN: Final = {
+    "scope-reserved": Request(
+        "PATCH", "/seoul/clients/{client}", {"scopes": ["network:write"]}, version=1
     ),
-    "let a group be coordinators": Request(
-        "PATCH", "/seoul/scim-groups/{group}", {"role": "coordinator"}, version=1
+    "only-the-secretariat": Request(
+        "PATCH", "/seoul/clients/{client}", {"serves_network": True}, version=1
     ),
-    "revoke a client": Request("DELETE", "/seoul/clients/{client}", version=1),
+    "client-of-the-platform": Request(
+        "PATCH", "/seoul/clients/{part}", {"name": "Other"}, version=1
+    ),
+    "identity-provider-not-found": Request("POST", "/seoul/scim-tokens", NOWHERE),
 }
 
 
@@ -96,6 +103,32 @@ async def test_who_has_no_right_is_refused_and_not_sent_to_log_in(
     assert await seoul.traces() == before
 
 
+@pytest.mark.parametrize(("code", "request_"), FORBIDDEN.items(), ids=FORBIDDEN.keys())
+async def test_what_nobody_there_may_do_is_refused_before_anybody_is_sent_to_log_in(
+    seoul: City, code: str, request_: Request
+) -> None:
+    async with seoul.network.database.sessions.begin() as session:
+        session.add(application("seoul", id="seoul-part", is_first_party=True))
+    seoul.things["part"] = "seoul-part"
+    before = await seoul.traces()
+
+    response = await seoul.ask(request_, replace(seoul.administrator, seconds_ago=HOURS))
+
+    assert (response.status_code in {403, 404}, code_of(response)) == (True, code)
+    assert await seoul.traces() == before
+
+
+@pytest.mark.parametrize("body", [{}, {"name": "Water desk"}], ids=str)
+async def test_a_change_of_a_client_that_changes_nothing_needs_no_login(
+    seoul: City, body: dict[str, str]
+) -> None:
+    same = Request("PATCH", "/seoul/clients/{client}", body, version=1)
+
+    response = await seoul.ask(same, replace(seoul.administrator, seconds_ago=HOURS))
+
+    assert (response.status_code, response.headers["etag"]) == (200, '"1"')
+
+
 async def test_who_has_not_seen_it_as_it_is_is_told_so_first(seoul: City) -> None:
     old = replace(seoul.administrator, seconds_ago=HOURS)
 
@@ -140,8 +173,8 @@ async def test_a_network_may_ask_for_a_kind_of_login(seoul: City, database: Data
     assert refused.status_code == 401
     assert refused.headers["www-authenticate"] == (
         'Bearer realm="renkei", error="insufficient_user_authentication",'
-        ' error_description="This needs a login that is at most 900 seconds old and of the kind'
-        ' urn:renkei:mfa.", max_age="900", acr_values="urn:renkei:mfa"'
+        ' max_age="900", acr_values="urn:renkei:mfa", error_description="This needs a login that is'
+        ' at most 900 seconds old and of the kind urn:renkei:mfa."'
     )
     assert (refused.json()["max_age"], refused.json()["acr_values"]) == (900, "urn:renkei:mfa")
     assert taken.status_code == 201

@@ -8,17 +8,17 @@ import pytest
 from services.members.model.client import Client
 from services.members.model.member import Member
 from shared.clock import utc_now
-from tests.members.governing import SENSITIVE, Request, city_of
+from tests.members.governing import ENDING, SENSITIVE, Request, city_of
 from tests.members.network import Network, code_of
 from tests.members.oauth.people import until_somebody_waits
 
-VERBS: Final = SENSITIVE | {
-    "give up a mail domain": Request("DELETE", "/seoul/email-domains/{domain}", version=1),
-    "revoke a client": Request("DELETE", "/seoul/clients/{client}", version=1),
-    "block an official": Request(
-        "PATCH", "/seoul/officials/{administrator}", {"status": "blocked"}, version=1
-    ),
-}
+VERBS: Final = (
+    SENSITIVE
+    | ENDING
+    | {
+        "give up a mail domain": Request("DELETE", "/seoul/email-domains/{domain}", version=1),
+    }
+)
 
 
 @pytest.mark.parametrize("request_", VERBS.values(), ids=VERBS.keys())

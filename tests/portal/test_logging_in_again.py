@@ -12,7 +12,7 @@ from tests.web import ISSUER
 
 CHALLENGE = (
     'Bearer realm="renkei", error="insufficient_user_authentication",'
-    ' error_description="This needs a login that is at most 900 seconds old.", max_age="900"'
+    ' max_age="900", error_description="This needs a login that is at most 900 seconds old."'
 )
 
 
@@ -70,7 +70,7 @@ async def test_somebody_is_sent_to_log_in_again_and_comes_back_to_the_page(
 
     question = question_in(sent.headers["location"])
     assert (sent.status_code, question["max_age"]) == (303, "900")
-    assert "acr_values" not in question
+    assert not {"acr_values", "prompt"} & question.keys()
     assert "For Seoul" in text_of(still)
     assert back.headers["location"] == "/sessions"
     assert "This browser" in text_of(page)
@@ -93,6 +93,26 @@ async def test_a_kind_of_login_is_asked_for_as_the_platform_says(
     assert question_in(sent.headers["location"])["acr_values"] == "urn:renkei:mfa"
     assert weak.status_code == 403
     assert strong.headers["location"] == "/sessions"
+
+
+@pytest.mark.parametrize("parameters", ["", ', max_age="soon"', ', scope="members:write"'])
+async def test_a_challenge_that_does_not_say_which_login_leads_to_a_new_one_and_not_round(
+    browser: Browser, platform: Platform, parameters: str
+) -> None:
+    platform.challenges["/api/v1/me/sessions"] = (
+        f'Bearer error="insufficient_user_authentication"{parameters}'
+    )
+    await browser.log_in()
+
+    sent = await browser.get("/sessions")
+    await browser.get(platform.authorize(sent.headers["location"]))
+    told = await browser.get("/sessions")
+
+    question = question_in(sent.headers["location"])
+    assert question["prompt"] == "login"
+    assert not {"max_age", "acr_values"} & question.keys()
+    assert told.status_code == 403
+    assert "You stay logged in" in text_of(told)
 
 
 async def test_whoever_is_asked_once_more_is_told_and_not_sent_round(

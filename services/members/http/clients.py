@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import Field, StringConstraints
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.members.http.settings import CurrentSettings, RecentLogin
+from services.members.http.settings import CurrentSettings
 from services.members.http.speakers import CurrentReader, CurrentSpeaker, Speaking
 from services.members.model.client import (
     Client,
@@ -44,6 +44,7 @@ from shared.http.idempotency import IdempotentSecret
 from shared.http.paging import CurrentPaging, CursorUnknown, Page, page
 from shared.http.preconditions import ExpectedVersion, VersionRequired, VersionStale, show_version
 from shared.http.problems import refusals
+from shared.http.recent_login import RecentLogin
 from shared.http.transaction import Now, Route, Transaction
 
 router = APIRouter(

@@ -5,7 +5,6 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import AfterValidator, Field, StringConstraints
 
-from services.members.http.settings import RecentLogin
 from services.members.http.speakers import CurrentReader, CurrentSpeaker, Speaking
 from services.members.model.email_domain import (
     EmailDomain,
@@ -34,6 +33,7 @@ from shared.http.idempotency import Idempotent
 from shared.http.identity import CurrentActor
 from shared.http.preconditions import ExpectedVersion, VersionRequired, VersionStale, show_version
 from shared.http.problems import refusals
+from shared.http.recent_login import RecentLogin
 from shared.http.transaction import Now, Route, Transaction
 
 router = APIRouter(

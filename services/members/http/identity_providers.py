@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
-from services.members.http.settings import CurrentSeals, CurrentSettings, RecentLogin
+from services.members.http.settings import CurrentSeals, CurrentSettings
 from services.members.http.speakers import CurrentReader, CurrentSpeaker, Speaking
 from services.members.model.identity_provider import (
     IdentityProvider,
@@ -54,6 +54,7 @@ from shared.http.idempotency import Idempotent, IdempotentSecret
 from shared.http.paging import CurrentPaging, CursorUnknown, Page, page
 from shared.http.preconditions import ExpectedVersion, VersionRequired, VersionStale, show_version
 from shared.http.problems import refusals
+from shared.http.recent_login import RecentLogin
 from shared.http.transaction import Now, Route, Transaction
 
 router = APIRouter(
@@ -70,7 +71,6 @@ CHANGING = (
     MemberNotActive,
     VersionRequired,
     VersionStale,
-    InsufficientUserAuthentication,
     ProviderIsRetired,
 )
 
@@ -222,6 +222,7 @@ async def post_identity_provider(
     "/{provider_id}",
     responses=refusals(
         *CHANGING,
+        InsufficientUserAuthentication,
         IssuerNotAllowed,
         IssuerServesEveryone,
         UnknownRoleContradictory,
@@ -291,7 +292,9 @@ async def post_identity_provider_test(
 @router.post(
     "/{provider_id}/activation",
     dependencies=[Idempotent],
-    responses=refusals(*CHANGING, ProviderIsActive, ProviderNotTested),
+    responses=refusals(
+        *CHANGING, InsufficientUserAuthentication, ProviderIsActive, ProviderNotTested
+    ),
 )
 async def post_identity_provider_activation(
     slug: Slug,
@@ -320,12 +323,11 @@ async def post_identity_provider_retirement(
     speaker: CurrentSpeaker,
     expected: ExpectedVersion,
     settings: CurrentSettings,
-    login: RecentLogin,
     now: Now,
 ) -> IdentityProviderOut:
     """Let nobody log in at a provider any more. Who is logged in stays so."""
     provider = await retire_identity_provider(
-        session, slug, provider_id, expected=expected, speaker=speaker, login=login, now=now
+        session, slug, provider_id, expected=expected, speaker=speaker, now=now
     )
     return shown(response, provider, await member_with(session, slug), speaker, settings.issuer)
 

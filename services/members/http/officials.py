@@ -7,7 +7,6 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
-from services.members.http.settings import RecentLogin
 from services.members.http.speakers import CurrentSpeaker, Speaking
 from services.members.model.member import Member, MemberNotFound, MembershipEnded
 from services.members.model.official import (
@@ -31,6 +30,7 @@ from shared.http.idempotency import Idempotent
 from shared.http.paging import CurrentPaging, CursorUnknown, Page, page
 from shared.http.preconditions import ExpectedVersion, VersionRequired, VersionStale, show_version
 from shared.http.problems import refusals
+from shared.http.recent_login import RecentLogin
 from shared.http.transaction import Now, Route, Transaction
 
 router = APIRouter(

@@ -4,7 +4,6 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
-from services.members.http.settings import RecentLogin
 from services.members.http.speakers import CurrentReader, CurrentSpeaker, Speaking
 from services.members.model.identity_provider import ProviderNotFound
 from services.members.model.member import Member, MemberNotFound
@@ -28,6 +27,7 @@ from shared.http.idempotency import IdempotentSecret
 from shared.http.paging import CurrentPaging, CursorUnknown, Page, page
 from shared.http.preconditions import ExpectedVersion, VersionRequired, VersionStale, show_version
 from shared.http.problems import refusals
+from shared.http.recent_login import RecentLogin
 from shared.http.transaction import Now, Route, Transaction
 
 router = APIRouter(
@@ -150,7 +150,6 @@ async def post_scim_token(
         MemberNotActive,
         VersionRequired,
         VersionStale,
-        InsufficientUserAuthentication,
         ScimTokenIsRevoked,
     ),
 )
@@ -161,12 +160,11 @@ async def delete_scim_token(
     session: Transaction,
     speaker: CurrentSpeaker,
     expected: ExpectedVersion,
-    login: RecentLogin,
     now: Now,
 ) -> ScimTokenOut:
     """Revoke a token for good. What the directory has said with it stays."""
     token = await revoke_scim_token(
-        session, slug, token_id, expected=expected, speaker=speaker, login=login, now=now
+        session, slug, token_id, expected=expected, speaker=speaker, now=now
     )
     show_version(response, token.version)
     return ScimTokenOut.of(token, await member_with(session, slug), speaker)

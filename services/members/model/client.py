@@ -117,27 +117,26 @@ class Client(Versioned, Base, kw_only=True):
     def state(self) -> ClientState:
         return ClientState.model_validate(self)
 
-    def change(
-        self, fields: dict[str, Any], *, member: Member, speaker: Speaker, at: datetime
-    ) -> bool:
-        """Take over what is different.
-
-        Returns:
-            Whether anything is.
+    def ensure_may_become(
+        self, fields: dict[str, Any], *, member: Member, speaker: Speaker
+    ) -> None:
+        """Refuse a change that this speaker may not make.
 
         Raises:
             ClientIsRevoked: it is history.
             ClientOfThePlatform: officials of every member trust it without being asked.
             ScopeReserved: the member or the speaker may not give such a scope.
             OnlyTheSecretariat: it would serve the whole network.
-            ClientContradictory: what it would be is impossible.
         """
         self.ensure_governed()
         scopes = fields.get("scopes", ())
         ensure_may_give([scope for scope in scopes if scope not in self.scopes], member, speaker)
         serves_network = fields.get("serves_network", False)
         ensure_may_serve(serves_network and not self.serves_network, member, speaker)
-        return self.become(fields, at=at)
+
+    def is_different_with(self, fields: dict[str, Any]) -> bool:
+        """Tell whether a change would change anything."""
+        return any(getattr(self, name) != value for name, value in fields.items())
 
     def become(self, fields: dict[str, Any], *, at: datetime) -> bool:
         """Take over what is different, whoever asks.

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from services.members.model.base import Base, Versioned
 from services.members.model.identity import Identity
 from services.members.model.member import Member
-from services.members.model.rights import scopes_of
+from services.members.model.rights import are_more, scopes_of
 from services.members.model.scopes import Scope
 from services.members.model.speaker import Speaker
 from shared.contracts.members import OfficialState, OfficialStatus, Role
@@ -114,17 +114,16 @@ class Official(Versioned, Base, kw_only=True):
             self.note_change(at)
         return bool(different)
 
-    def is_made_administrator_by(self, fields: dict[str, Any]) -> bool:
-        """Tell whether a change lets somebody act as an administrator who could not before.
+    def is_given_rights_by(self, fields: dict[str, Any]) -> bool:
+        """Tell whether a change lets somebody do what they could not before.
 
-        That may be somebody else: who has not logged in yet is whoever has the address.
+        That may be somebody else: who has not logged in yet is whoever has the address. Nor does it
+        matter whether they are blocked afterwards, as a directory may let them in again.
         """
-        if fields.get("status", self.status) != "active":
-            return False
-        if "administrator" not in fields.get("roles", self.roles):
-            return False
-        is_readdressed = self.identity_id is None and fields.get("email", self.email) != self.email
-        return is_readdressed or not self.is_administrator
+        if self.identity_id is None and fields.get("email", self.email) != self.email:
+            return True
+        is_unblocked = self.status != "active" and fields.get("status") == "active"
+        return are_more(fields.get("roles", self.roles), than=() if is_unblocked else self.roles)
 
     def erase(
         self, *, former: dict[str, str], administrators: AbstractSet[UUID], at: datetime

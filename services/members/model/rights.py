@@ -31,3 +31,8 @@ def scopes_of(roles: Iterable[Role], *, is_host: bool = False) -> tuple[Scope, .
         if is_host and role == "administrator":
             covered.add(SECRETARIAT)
     return tuple(scope for scope in SCOPES if scope in covered)
+
+
+def are_more(roles: Iterable[Role], *, than: Iterable[Role]) -> bool:
+    """Tell whether roles cover anything that others do not."""
+    return not set(scopes_of(roles)) <= set(scopes_of(than))

@@ -1,7 +1,6 @@
 """A person's session at the authorization server, in one browser."""
 
 from datetime import datetime, timedelta
-from typing import Final
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, Index, text
@@ -9,9 +8,6 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from services.members.model.base import Base
 from shared.identifiers import new_id
-
-STRONG: Final = "urn:renkei:mfa"
-"""`acr` of a person whose provider asked for a second factor."""
 
 
 class SignIn(Base, kw_only=True):

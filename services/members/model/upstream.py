@@ -28,7 +28,7 @@ from services.members.model.id_token import (
 )
 from services.members.model.identity_provider import IdentityProvider
 from services.members.model.login_attempt import LoginAttempt
-from services.members.model.sign_in import STRONG
+from shared.actor import STRONG
 from shared.addresses import AddressNotAllowed, ensure_allowed
 from shared.one_time import hash_of, new_one_time_secret
 
@@ -168,18 +168,17 @@ async def finish(
     nonce = _short(claims.get("nonce")) or ""
     if not compare_digest(hash_of(nonce), attempt.nonce_hash):
         raise LoginRefused("foreign-nonce")
-    authenticated_at = _ensure_fresh(attempt, claims, longest)
+    authenticated_at = _ensure_fresh(attempt, claims, longest, now)
     if attempt.acr_values and claims.get("acr") not in attempt.acr_values:
         raise LoginRefused("not-strong-enough", str(claims.get("acr"))[:100])
     more = await _userinfo(metadata, token.get("access_token"), claims, fetch)
     said = more | claims  # what is signed wins
-    acr = claims.get("acr")
     return Said(
         subject=_subject_of(provider, said),
         claims=said,
         id_token=id_token,
         session_id=_short(claims.get("sid")),
-        acr=STRONG if acr in provider.strong_acr else _short(acr),
+        acr=_acr_of(provider, claims),
         authenticated_at=authenticated_at,
     )
 
@@ -236,9 +235,12 @@ def _ensure_for_us(provider: IdentityProvider, claims: Mapping[str, Any]) -> Non
 
 
 def _ensure_fresh(
-    attempt: LoginAttempt, claims: Mapping[str, Any], longest: timedelta
+    attempt: LoginAttempt, claims: Mapping[str, Any], longest: timedelta, now: datetime
 ) -> datetime | None:
-    """Give when the person proved who they are, if the provider says so."""
+    """Give when the person proved who they are, if the provider says so.
+
+    A clock that is ahead must not keep the login recent for longer.
+    """
     at = claims.get("auth_time")
     if at is None and attempt.max_age is None:
         return None
@@ -248,7 +250,15 @@ def _ensure_fresh(
     earliest, latest = attempt.began_at - limit - LEEWAY, attempt.expires_at + LEEWAY
     if not earliest.timestamp() <= at <= latest.timestamp():
         raise LoginRefused("not-fresh-enough")
-    return datetime.fromtimestamp(at, UTC)
+    return min(datetime.fromtimestamp(at, UTC), now)
+
+
+def _acr_of(provider: IdentityProvider, claims: Mapping[str, Any]) -> str | None:
+    """Give how the person proved who they are; our own word for it is for us to say."""
+    acr = claims.get("acr")
+    if acr in provider.strong_acr:
+        return STRONG
+    return None if acr == STRONG else _short(acr)
 
 
 async def _userinfo(

@@ -33,15 +33,13 @@ async def appoint_official(
         MissingScope: the token does not cover it.
         MemberNotActive: the member is suspended or has withdrawn.
         MembershipEnded: the member has withdrawn.
-        InsufficientUserAuthentication: it is an administrator, and the login behind the token does
-            not meet `login`.
+        InsufficientUserAuthentication: the login behind the token does not meet `login`.
     """
     member = await member_for_change(session, slug)
     # Once more: while this waited for its turn, the speaker may have lost the right to do it.
     speaker = await speaker_of(session, speaker.actor)
     member.ensure_may_appoint(speaker, fields.roles)
-    if "administrator" in fields.roles:
-        speaker.actor.ensure_logged_in(login, at=now)
+    speaker.actor.ensure_logged_in(login, at=now)
     official = Official(member=slug, **fields.model_dump(), created_at=now, updated_at=now)
     member.has_officials = True
     session.add(official)

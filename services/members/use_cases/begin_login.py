@@ -10,8 +10,8 @@ from services.members.model.authorization_request import AuthorizationRequest
 from services.members.model.id_token import LoginRefused, Metadata
 from services.members.model.identity_provider import IdentityProvider
 from services.members.model.login_attempt import LASTS, LoginAttempt, LoginPurpose
-from services.members.model.sign_in import STRONG
 from services.members.model.upstream import begin
+from shared.actor import STRONG
 from shared.identifiers import new_id
 from shared.one_time import hash_of
 from shared.sealing import Seals

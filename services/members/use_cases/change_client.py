@@ -49,19 +49,22 @@ async def change_client(
         MissingScope: the token does not cover it.
         MemberNotActive: the member is suspended or has withdrawn.
         VersionStale: it is at another version than `expected`.
-        InsufficientUserAuthentication: the login behind the token does not meet `login`.
         ClientIsRevoked: it is history.
         ClientOfThePlatform: only an operator changes it.
         ScopeReserved: a scope is for the secretariat alone.
         OnlyTheSecretariat: it would serve the whole network.
+        InsufficientUserAuthentication: it would be different, and the login behind the token does
+            not meet `login`.
         LogoutAddressNotAllowed: no request of ours may go to its address for notices.
         ClientContradictory: no client can be like this.
     """
     governed = await governed_client(session, slug, client_id, expected=expected, speaker=speaker)
     client, before = governed.client, governed.before
-    speaker.actor.ensure_logged_in(login, at=now)
+    client.ensure_may_become(fields, member=governed.member, speaker=governed.speaker)
+    if client.is_different_with(fields):
+        speaker.actor.ensure_logged_in(login, at=now)
     ensure_may_be_told(fields.get("backchannel_logout_uri"), allow_private=allow_private)
-    if client.change(fields, member=governed.member, speaker=governed.speaker, at=now):
+    if client.become(fields, at=now):
         announce(
             session,
             ClientChanged.about(

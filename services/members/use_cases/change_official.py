@@ -48,8 +48,8 @@ async def change_official(
         MemberNotActive: the member is suspended or has withdrawn.
         OfficialNotFound: the member has no such official.
         VersionStale: it is at another version than `expected`.
-        InsufficientUserAuthentication: it makes somebody an administrator, and the login behind the
-            token does not meet `login`.
+        InsufficientUserAuthentication: it gives somebody rights, or somebody who has never logged
+            in another address, and the login behind the token does not meet `login`.
         OfficialErased: nothing is left that could change.
         LastAdministrator: nobody else could act as one.
     """
@@ -60,7 +60,7 @@ async def change_official(
     official = await official_of(session, slug, official_id, for_change=True)
     before = official.state()
     ensure_version(expected, before)
-    if official.is_made_administrator_by(fields):
+    if official.is_given_rights_by(fields):
         speaker.actor.ensure_logged_in(login, at=now)
     administrators = await administrators_of(session, slug)
     if official.change(fields, administrators=administrators, at=now):

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.members.model.rights import are_more
 from services.members.model.scim import ScimGroup, ensure_sees_directory_of
 from services.members.model.speaker import Speaker
 from services.members.queries.members import member_for_change, speaker_of
@@ -37,8 +38,8 @@ async def give_scim_group_role(
         MissingScope: the token does not cover it.
         MemberNotActive: the member is suspended or has withdrawn.
         VersionStale: it is at another version than `expected`.
-        InsufficientUserAuthentication: the role is that of administrators, and the login behind the
-            token does not meet `login`.
+        InsufficientUserAuthentication: the role covers more than the one before, and the login
+            behind the token does not meet `login`.
         LastAdministrator: the role would be taken from the last one who has it.
     """
     member = await member_for_change(session, slug)
@@ -51,7 +52,7 @@ async def give_scim_group_role(
     former = group.role
     if role == former:
         return group
-    if role == "administrator":
+    if are_more(_all_of(role), than=_all_of(former)):
         speaker.actor.ensure_logged_in(login, at=now)
     group.role = role
     group.note_change(now)
@@ -70,3 +71,7 @@ async def give_scim_group_role(
         details={"role": role, "former_role": former},
     )
     return group
+
+
+def _all_of(role: Role | None) -> tuple[Role, ...]:
+    return () if role is None else (role,)

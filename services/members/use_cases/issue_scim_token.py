@@ -57,20 +57,20 @@ async def issue_scim_token(
         ScimTokenNotFound: the speaker is another member.
         MissingScope: the token does not cover it.
         MemberNotActive: the member is suspended or has withdrawn.
-        InsufficientUserAuthentication: the login behind the token does not meet `login`.
         TooManyScimTokens: it has as many as it can.
         ProviderNotFound: the member has no such identity provider.
+        InsufficientUserAuthentication: the login behind the token does not meet `login`.
     """
     member = await member_for_change(session, slug)
     # Once more: while this waited for its turn, the speaker may have lost the right to do it.
     speaker = await speaker_of(session, speaker.actor)
     ensure_sees_directory_of(slug, speaker)
     member.ensure_governed_by(speaker)
-    speaker.actor.ensure_logged_in(login, at=now)
     if await count_good_tokens(session, slug) >= TOKENS_MAX:
         raise TooManyScimTokens(f"Revoke one first: {TOKENS_MAX} are good at once.")
     if identity_provider_id is not None:
         await provider_of(session, slug, identity_provider_id)
+    speaker.actor.ensure_logged_in(login, at=now)
     secret = new_scim_token()
     token = ScimToken(
         member=slug,

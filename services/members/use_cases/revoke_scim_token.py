@@ -10,7 +10,6 @@ from services.members.model.speaker import Speaker
 from services.members.queries.members import member_for_change, speaker_of
 from services.members.queries.scim import scim_token_of
 from services.members.use_cases.record import record
-from shared.actor import LoginDemand
 from shared.http.preconditions import ensure_version
 
 
@@ -21,7 +20,6 @@ async def revoke_scim_token(
     *,
     expected: int | None,
     speaker: Speaker,
-    login: LoginDemand,
     now: datetime,
 ) -> ScimToken:
     """Revoke a token for good. What the directory has said so far stays.
@@ -33,7 +31,6 @@ async def revoke_scim_token(
         MissingScope: the token does not cover it.
         MemberNotActive: the member is suspended or has withdrawn.
         VersionStale: it is at another version than `expected`.
-        InsufficientUserAuthentication: the login behind the token does not meet `login`.
         ScimTokenIsRevoked: that has happened before.
     """
     member = await member_for_change(session, slug)
@@ -43,7 +40,6 @@ async def revoke_scim_token(
     token = await scim_token_of(session, slug, token_id, for_change=True)
     member.ensure_governed_by(speaker)
     ensure_version(expected, token.state())
-    speaker.actor.ensure_logged_in(login, at=now)
     token.revoke(at=now)
     await record(
         session,

@@ -22,7 +22,7 @@ from services.notifications.queries.webhook_endpoints import visible_endpoint, w
 from services.notifications.use_cases.change_webhook_endpoint import change_webhook_endpoint
 from services.notifications.use_cases.create_webhook_endpoint import create_webhook_endpoint
 from services.notifications.use_cases.delete_webhook_endpoint import delete_webhook_endpoint
-from shared.actor import Actor, MissingScope
+from shared.actor import Actor, InsufficientUserAuthentication, MissingScope
 from shared.addresses import LENGTH_MAX
 from shared.contracts.notifications import WebhookEndpointState
 from shared.fields import OMITTED, Input, Instant, Line
@@ -35,6 +35,7 @@ from shared.http.preconditions import (
     show_version,
 )
 from shared.http.problems import refusals
+from shared.http.recent_login import RecentLogin
 from shared.http.transaction import Now, Route, Transaction
 
 router = APIRouter(
@@ -100,6 +101,7 @@ class NewWebhookEndpointOut(WebhookEndpointOut):
         WebhookAddressNotAllowed,
         EventTypeUnknown,
         TooManyWebhookEndpoints,
+        InsufficientUserAuthentication,
         KeyInUse,
         KeyReused,
     ),
@@ -109,6 +111,7 @@ async def post_webhook_endpoint(
     response: Response,
     session: Transaction,
     actor: CurrentSpeaker,
+    login: RecentLogin,
     now: Now,
     settings: CurrentSettings,
     seals: CurrentSeals,
@@ -125,6 +128,7 @@ async def post_webhook_endpoint(
         allow_private=settings.webhook_allow_private,
         seals=seals,
         actor=actor,
+        login=login,
         now=now,
     )
     response.headers["Location"] = f"{router.prefix}/{endpoint.id}"
@@ -179,6 +183,7 @@ async def get_webhook_endpoint(
         EventTypeUnknown,
         VersionRequired,
         VersionStale,
+        InsufficientUserAuthentication,
     ),
 )
 async def patch_webhook_endpoint(
@@ -188,6 +193,7 @@ async def patch_webhook_endpoint(
     expected: ExpectedVersion,
     response: Response,
     session: Transaction,
+    login: RecentLogin,
     now: Now,
     settings: CurrentSettings,
 ) -> WebhookEndpointOut:
@@ -199,6 +205,7 @@ async def patch_webhook_endpoint(
         allow_private=settings.webhook_allow_private,
         expected=expected,
         actor=actor,
+        login=login,
         now=now,
     )
     show_version(response, endpoint.version)

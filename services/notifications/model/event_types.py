@@ -44,6 +44,12 @@ def scopes_to_read(patterns: Iterable[str]) -> list[str]:
     )
 
 
+def are_covered(patterns: Iterable[str], *, by: Iterable[str]) -> bool:
+    """Tell whether all that some patterns want, now and later, is wanted by others."""
+    others = set(by)
+    return all(others.intersection(patterns_that_match(pattern)) for pattern in patterns)
+
+
 def ensure_known(patterns: tuple[str, ...]) -> None:
     """Refuse a pattern that no event will ever match.
 

@@ -10,6 +10,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.notifications.model.base import Base, Versioned
+from services.notifications.model.event_types import are_covered
 from shared.contracts.notifications import EndpointStatus, WebhookEndpointState
 from shared.identifiers import new_id
 from shared.refusals import Conflict, NotFound
@@ -77,6 +78,12 @@ class WebhookEndpoint(Versioned, Base, kw_only=True):
         if changed:
             self._touch(at)
         return bool(changed)
+
+    def tells_more_with(self, wanted: dict[str, Any]) -> bool:
+        """Tell whether a change sends facts to another address, or others to this one."""
+        if wanted.get("url", self.url) != self.url:
+            return True
+        return not are_covered(wanted.get("event_types", self.event_types), by=self.event_types)
 
     def disable(self, reason: str, *, at: datetime) -> bool:
         """Send nothing there any more, until its owner activates it again.

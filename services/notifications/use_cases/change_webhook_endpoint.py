@@ -11,7 +11,7 @@ from services.notifications.model.webhook_address import ensure_allowed
 from services.notifications.model.webhook_endpoint import WebhookEndpoint
 from services.notifications.queries.members import ensure_active
 from services.notifications.queries.webhook_endpoints import visible_endpoint
-from shared.actor import Actor
+from shared.actor import Actor, LoginDemand
 from shared.contracts.notifications import WebhookEndpointChanged
 from shared.http.preconditions import ensure_version
 from shared.messaging.outbox import announce
@@ -25,6 +25,7 @@ async def change_webhook_endpoint(
     allow_private: bool,
     expected: int | None,
     actor: Actor,
+    login: LoginDemand,
     now: datetime,
 ) -> WebhookEndpoint:
     """Change what `wanted` names: `url`, `description`, `event_types`, `status`.
@@ -36,6 +37,8 @@ async def change_webhook_endpoint(
         VersionStale: it has changed since the actor read it.
         WebhookAddressNotAllowed: no webhook may go to the new address.
         EventTypeUnknown: one of the new types will never match.
+        InsufficientUserAuthentication: facts would go to another address, or others to this one,
+            and the login behind the token does not meet `login`.
     """
     endpoint = await visible_endpoint(session, endpoint_id, actor=actor, for_change=True)
     actor.ensure_may("notifications:write")
@@ -49,6 +52,8 @@ async def change_webhook_endpoint(
         wanted = wanted | {"url": ensure_allowed(wanted["url"], allow_private=allow_private)}
     if "event_types" in wanted:
         ensure_known(wanted["event_types"])
+    if endpoint.tells_more_with(wanted):
+        actor.ensure_logged_in(login, at=now)
     if endpoint.change(wanted, at=now):
         announce(
             session,

@@ -17,7 +17,7 @@ from services.notifications.model.webhook_endpoint import (
 )
 from services.notifications.queries.members import ensure_active
 from services.notifications.queries.webhook_endpoints import endpoints_to_come
-from shared.actor import Actor
+from shared.actor import Actor, LoginDemand
 from shared.contracts.notifications import WebhookEndpointCreated
 from shared.identifiers import new_id
 from shared.messaging.outbox import announce
@@ -33,6 +33,7 @@ async def create_webhook_endpoint(
     allow_private: bool,
     seals: Seals,
     actor: Actor,
+    login: LoginDemand,
     now: datetime,
 ) -> tuple[WebhookEndpoint, str]:
     """Make an endpoint, with the secret that will sign what it gets.
@@ -46,6 +47,7 @@ async def create_webhook_endpoint(
         WebhookAddressNotAllowed: no webhook may go to `url`.
         EventTypeUnknown: one of `event_types` will never match.
         TooManyWebhookEndpoints: the member has as many as it can have.
+        InsufficientUserAuthentication: the login behind the token does not meet `login`.
     """
     for scope in ("notifications:write", *scopes_to_read(event_types)):
         actor.ensure_may(scope)
@@ -54,6 +56,7 @@ async def create_webhook_endpoint(
     url = ensure_allowed(url, allow_private=allow_private)
     if await endpoints_to_come(session, actor.member) <= 0:
         raise TooManyWebhookEndpoints(f"There are {ENDPOINTS_MAX}; delete one first.")
+    actor.ensure_logged_in(login, at=now)
     endpoint = WebhookEndpoint(
         member=actor.member,
         url=url,

@@ -171,7 +171,7 @@ async def _answered(
         return _not_believed(request, str(error))
     response = RedirectResponse(attempt.return_path, SEE_OTHER)
     set_cookie(response, SESSION, cookie)
-    if attempt.is_again:
+    if attempt.again:
         set_cookie(response, LOGGED_IN_AGAIN, "1", seconds=LOGGED_IN_AGAIN_SECONDS)
     return response
 

@@ -65,12 +65,19 @@ class Page(APIRoute):
 async def log_in_again(request: Request, needed: LoginNeeded) -> Response:
     """Send somebody to log in as the platform wants it, and back to the page where they were.
 
-    The session stands until the new one begins. Whoever comes from there and is asked once more is
-    told so: there is a provider that does not do what is asked, and no end to going round.
+    The session stands until the new one begins. Where the platform does not say which login would
+    do, only a new one can. Whoever comes from there and is asked once more is told so: there is a
+    provider that does not do what is asked, and no end to going round.
     """
     if cookie_of(request, LOGGED_IN_AGAIN) is None:
+        is_vague = needed.max_age is None and needed.acr_values is None
         return await to_login(
-            request, back_here(request), max_age=needed.max_age, acr_values=needed.acr_values
+            request,
+            back_here(request),
+            max_age=needed.max_age,
+            acr_values=needed.acr_values,
+            again=True,
+            prompt="login" if is_vague else None,
         )
     response = message_page(
         request, "login-not-enough", status=403, back=back_here(request), back_text="try_again"

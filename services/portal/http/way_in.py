@@ -25,6 +25,7 @@ async def to_login(
     *,
     max_age: str | None = None,
     acr_values: str | None = None,
+    again: bool = False,
     **wishes: str | None,
 ) -> Response:
     """Send the browser to log in, and remember where to go on.
@@ -34,6 +35,7 @@ async def to_login(
         return_path: of a page of ours.
         max_age: how old the login may be, in seconds.
         acr_values: kinds of login of which it must be one.
+        again: whether the platform wants it of somebody who has logged in before.
         wishes: further parameters of the authorization request.
 
     Raises:
@@ -42,7 +44,9 @@ async def to_login(
     settings: PortalSettings = request.app.state.settings
     server: AuthorizationServer = request.app.state.authorization_server
     lasts = timedelta(seconds=settings.portal_login_seconds)
-    attempt = LoginAttempt(return_path, utc_now() + lasts, max_age=max_age, acr_values=acr_values)
+    attempt = LoginAttempt(
+        return_path, utc_now() + lasts, max_age=max_age, acr_values=acr_values, again=again
+    )
     chosen = request.query_params.get(LOCALES) or cookie_of(request, LANGUAGE)
     url = await server.authorization_url(
         attempt,

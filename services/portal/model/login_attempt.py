@@ -26,14 +26,11 @@ class LoginAttempt:
     max_age: str | None = None
     """How old the login may be, in seconds; and of which kinds it must be, if that is asked."""
     acr_values: str | None = None
+    again: bool = False
+    """Whether the platform wants somebody to log in who has logged in before."""
     state: str = field(repr=False, default_factory=new_one_time_secret)
     nonce: str = field(repr=False, default_factory=new_one_time_secret)
     verifier: str = field(repr=False, default_factory=new_one_time_secret)
-
-    @property
-    def is_again(self) -> bool:
-        """Whether the platform wants somebody to log in who has logged in before."""
-        return self.max_age is not None or self.acr_values is not None
 
     @property
     def cookie_name(self) -> str:

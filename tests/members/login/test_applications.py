@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import pytest
 from httpx2 import AsyncClient, Response
 
-from services.members.model.sign_in import STRONG
+from shared.actor import STRONG
 from tests.members.login.seoul import Seoul, browser
 
 BACK: Final = "https://desk.example/back"

@@ -1,5 +1,6 @@
 """Somebody comes in: invited, known from before, or by the policy for unknown people."""
 
+import time
 from typing import Any
 
 import pytest
@@ -8,6 +9,8 @@ from sqlalchemy import update
 
 from services.members.model.member import Member
 from services.members.model.official import Official
+from shared.actor import STRONG
+from shared.clock import utc_now
 from tests.members.login.seoul import Seoul, browser, is_in
 from tests.members.network import city
 
@@ -57,6 +60,35 @@ async def test_afterwards_the_subject_counts_and_no_address(seoul: Seoul) -> Non
     first, second = await seoul.sign_ins()
     assert first.official_id == second.official_id
     assert first.cookie_hash != second.cookie_hash
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [(STRONG, None), ("urn:seoul:two", STRONG), ("urn:seoul:one", "urn:seoul:one")],
+)
+async def test_our_word_for_a_second_factor_is_not_the_providers_to_say(
+    seoul: Seoul, said: str, kept: str | None
+) -> None:
+    await seoul.invite()
+    await seoul.prove()
+    await seoul.change(strong_acr=["urn:seoul:two"])
+    seoul.provider.id_claims = {"acr": said}
+
+    await log_in(seoul)
+
+    [sign_in] = await seoul.sign_ins()
+    assert sign_in.acr == kept
+
+
+async def test_a_clock_that_is_ahead_makes_no_login_more_recent(seoul: Seoul) -> None:
+    await seoul.invite()
+    await seoul.prove()
+    seoul.provider.id_claims = {"auth_time": int(time.time()) + 300}
+
+    await log_in(seoul)
+
+    [sign_in] = await seoul.sign_ins()
+    assert sign_in.authenticated_at <= utc_now()
 
 
 async def test_another_claim_that_equals_somebodys_subject_is_somebody_else(seoul: Seoul) -> None:

@@ -33,13 +33,13 @@ from services.members.model.claims import roles_of, verified_email_of
 from services.members.model.id_token import LoginRefused
 from services.members.model.identity_provider import IdentityProvider
 from services.members.model.login_attempt import LoginAttempt
-from services.members.model.sign_in import STRONG
 from services.members.model.upstream import Said, ensure_usable, finish
 from services.members.settings import MembersSettings
 from services.members.use_cases.finish_login import TurnedAway, finish_login
 from services.members.use_cases.finish_test_login import finish_test_login
 from services.members.use_cases.refuse_login import refuse_login
 from services.members.use_cases.use_attempt import use_attempt
+from shared.actor import STRONG
 from shared.clock import utc_now
 from shared.http.browser import cookie_of, read_answer, set_cookie
 from shared.refusals import permits

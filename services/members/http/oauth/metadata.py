@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from services.members.http.oauth.assertions import ALGORITHMS
 from services.members.http.oauth.grants import AUTHENTICATION_METHODS, CONFIDENTIAL_METHODS, GRANTS
 from services.members.model.scopes import IDENTITY_SCOPES, SCOPES
-from services.members.model.sign_in import STRONG
+from shared.actor import STRONG
 from shared.http.dpop import ALGORITHMS as PROOF_ALGORITHMS
 
 router = APIRouter(tags=["tokens"])
