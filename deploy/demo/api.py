@@ -118,8 +118,21 @@ class Api(ABC):
         Raises:
             Refused: the platform said no.
         """
+        return await self._say_how_it_is("PUT", path, body, version)
+
+    async def patch(self, path: str, body: Any, *, version: int | Literal["*"]) -> Any:
+        """Say what is to be different from now on.
+
+        Raises:
+            Refused: the platform said no.
+        """
+        return await self._say_how_it_is("PATCH", path, body, version)
+
+    async def _say_how_it_is(
+        self, method: str, path: str, body: Any, version: int | Literal["*"]
+    ) -> Any:
         headers = {"If-Match": version if version == "*" else f'"{version}"'}
-        return _body(await self.send("PUT", path, json=body, headers=headers))
+        return _body(await self.send(method, path, json=body, headers=headers))
 
     async def send(self, method: str, path: str, **request: Any) -> Response:
         """Send a request as this member; a part that is away for the moment is waited for."""

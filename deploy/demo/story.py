@@ -105,15 +105,27 @@ class Network(_Record):
     joint_projects: tuple[Project, ...]
 
 
+class Withdrawal(_Record):
+    """Notice that a city takes part no longer, so many days after the demo was loaded."""
+
+    in_days: int
+    note: str
+
+
 class Answer(_Record):
-    """What a city says to an invitation, where it is not a plain yes; null: nothing yet."""
+    """What a city says to an invitation, where it is not a plain yes; null: nothing yet.
+
+    `answer_by_in_days`: the last day to answer, counted from loading.
+    """
 
     project: str
     member: str
     role: ParticipationRole = "participant"
+    answer_by_in_days: int | None = None
     answer: Literal["accepted", "declined"] | None
     reservation: str | None = None
     note: str | None = None
+    withdrawal: Withdrawal | None = None
 
 
 class Contribution(_Record):
@@ -127,6 +139,7 @@ class Contribution(_Record):
     description: str
     status: ContributionStatus
     returned_because: str | None = None
+    links: tuple[str, ...] = ()
 
     @property
     def deeds(self) -> list[Literal["delivery", "return", "acceptance"]]:
@@ -160,6 +173,7 @@ class Milestone(_Record):
     status: MilestoneStatus
     cancelled_because: str | None = None
     progress_percent: int | None = None
+    forecast_in_days: int | None = None
     waits_for: tuple[Wait, ...] = ()
     contributions: tuple[Contribution, ...]
 
@@ -200,8 +214,47 @@ class Question(_Record):
     closes_in_days: int
     time_zone: str
     reschedules: Rescheduling | None = None
+    amends_charter: dict[str, str] | None = None
     positions: tuple[Answered, ...]
     outcome: DecisionStatus
+
+
+class Offer(_Record):
+    """The lead of a project, offered to a city that has accepted it; the others are being asked."""
+
+    project: str
+    candidate: str
+    note: str
+    answer_note: str
+    rule: DecisionRule
+    closes_in_days: int
+    time_zone: str
+    positions: tuple[Answered, ...]
+
+
+class Remark(_Record):
+    """What a city says, what it makes of it later, and to whom it speaks."""
+
+    slug: str
+    member: str
+    text: dict[str, str]
+    mentions: tuple[str, ...] = ()
+    edited_to: dict[str, str] | None = None
+    removed_because: str | None = None
+
+    @property
+    def says(self) -> dict[str, str] | None:
+        """What is to be read of it now."""
+        return None if self.removed_because else self.edited_to or self.text
+
+
+class Discussion(Remark):
+    """A remark about a milestone, a decision or else the whole project, and what is replied."""
+
+    project: str
+    milestone: str | None = None
+    decision: str | None = None
+    replies: tuple[Remark, ...] = ()
 
 
 class Partnership(_Record):
@@ -238,8 +291,21 @@ class Story:
         return _read("milestones.json", dict[str, Plan])
 
     @cached_property
+    def charters(self) -> dict[str, dict[str, str]]:
+        """By project, as its lead wrote it."""
+        return _read("charters.json", dict[str, dict[str, str]])
+
+    @cached_property
     def questions(self) -> list[Question]:
         return _read("decisions.json", list[Question])
+
+    @cached_property
+    def offers(self) -> list[Offer]:
+        return _read("handovers.json", list[Offer])
+
+    @cached_property
+    def discussions(self) -> list[Discussion]:
+        return _read("discussions.json", list[Discussion])
 
     @cached_property
     def belonging(self) -> dict[str, Belonging]:
@@ -276,6 +342,21 @@ class Story:
             for member in members
         }
         return [self.answers.get((project.slug, member), plain[member]) for member in members]
+
+    def taking_part(self, project: Project) -> list[str]:
+        """Who works in a project: its lead, and the participants that have accepted."""
+        return [
+            project.lead,
+            *(
+                each.member
+                for each in self.invited(project)
+                if each.answer == "accepted" and each.role == "participant"
+            ),
+        ]
+
+    def project(self, slug: str) -> Project:
+        [found] = [each for each in self.network.joint_projects if each.slug == slug]
+        return found
 
     def name_of(self, member: str) -> dict[str, str]:
         return self.host.name if member == self.host.slug else self.cities[member].name

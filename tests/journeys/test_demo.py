@@ -12,6 +12,7 @@ import asyncpg
 import pytest
 
 from deploy.demo.api import CityApi, connection
+from deploy.demo.check.expected import facts_of
 from deploy.demo.story import PLACE, Story
 from deploy.embedded.layout import REPOSITORY
 from deploy.embedded.platform import Platform
@@ -83,21 +84,7 @@ def facts_of_the_projects() -> Counter[str]:
     """One for each write that the story needs."""
     facts = Counter({"objective.added": len(STORY.network.objectives)})
     for project in STORY.network.joint_projects:
-        facts.update(["project.drafted", "project.proposed", "project.activated"])
-        for answer in STORY.invited(project):
-            facts["participation.invited"] += 1
-            if answer.answer is not None:
-                facts[f"participation.{answer.answer}"] += 1
-    happened = {"delivery": "delivered", "return": "returned", "acceptance": "accepted"}
-    for milestone in (each for plan in STORY.plans.values() for each in plan.milestones):
-        facts["milestone.planned"] += 1
-        facts["milestone.started"] += milestone.status in ("in_progress", "completed")
-        facts["milestone.completed"] += milestone.status == "completed"
-        facts["milestone.cancelled"] += milestone.status == "cancelled"
-        for contribution in milestone.contributions:
-            facts["milestone.contribution_requested"] += 1
-            for deed in contribution.deeds:
-                facts[f"milestone.contribution_{happened[deed]}"] += 1
+        facts += facts_of(STORY, project)
     return facts
 
 
@@ -129,7 +116,7 @@ async def test_an_interrupted_load_goes_on_without_doubling(tmp_path: Path) -> N
         assert await told_by(platform, "members") == facts_of_the_members()
         told = await told_by(platform, "projects")
         assert {each: told[each] for each in told if each != MADE_BY_THE_CLOCK} == dict(
-            +facts_of_the_projects()
+            facts_of_the_projects()
         )
         assert (await told_by(platform, "notifications"))["webhook_endpoint.created"] == 3
         account = demo["members"]["seoul"]

@@ -9,15 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from deploy.demo.api import connection
+from deploy.demo.check.agreements import check_agreements
+from deploy.demo.check.discussions import check_discussions
 from deploy.demo.check.facts import check_facts
 from deploy.demo.check.journey import Journey
 from deploy.demo.check.logins import check_logins
 from deploy.demo.check.network import check_network
 from deploy.demo.check.operations import check_operations
 from deploy.demo.check.pages import check_pages
+from deploy.demo.check.plans import check_plans
 from deploy.demo.check.projects import check_projects
 from deploy.demo.check.report import Report
 from deploy.demo.check.rules import check_rules
+from deploy.demo.check.waiting import check_waiting
 from deploy.demo.check.world import World
 
 
@@ -29,6 +33,14 @@ async def check(demo: dict[str, Any], report: Report) -> None:
             await check_network(world, report)
         with report.chapter("The joint projects"):
             await check_projects(world, report)
+        with report.chapter("What cities agree on"):
+            await check_agreements(world, report)
+        with report.chapter("When it is due"):
+            await check_plans(world, report)
+        with report.chapter("What they say, and what happened"):
+            await check_discussions(world, report)
+        with report.chapter("What each of them finds"):
+            await check_waiting(world, report)
         with report.chapter("The rules"):
             await check_rules(world, report)
         with report.chapter("A project from its draft to its completion"):

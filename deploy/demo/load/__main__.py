@@ -13,6 +13,8 @@ from httpx2 import HTTPError
 from deploy.demo.api import Refused, connection
 from deploy.demo.browser import Stuck
 from deploy.demo.load.cities import Cities
+from deploy.demo.load.decisions import Decisions
+from deploy.demo.load.discussions import Discussions
 from deploy.demo.load.logins import Logins
 from deploy.demo.load.projects import Projects
 from deploy.demo.load.record import Record
@@ -33,7 +35,12 @@ async def load(record: Record, providers: Sequence[Provider]) -> None:
             cities = Cities(http, story, record, display)
             await cities.found()
             await Logins(http, cities.apis, story, record, display, providers).open()
-            await Projects(cities.apis, story, record, display).run()
+            projects = Projects(cities.apis, story, record, display)
+            await projects.run()
+            decisions = Decisions(cities.apis, story, record, display, projects.milestones)
+            await decisions.run()
+            subjects = projects.milestones | decisions.ids
+            await Discussions(cities.apis, story, record, display, subjects).run()
     record.save()
 
 

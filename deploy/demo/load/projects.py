@@ -13,8 +13,8 @@ from deploy.demo.story import (
     Milestone,
     Objective,
     Project,
-    Question,
     Story,
+    Withdrawal,
     day,
 )
 
@@ -23,7 +23,11 @@ NEWS_UNDER_WAY: Final = ("member-not-active", "member-unknown", "invited-member-
 
 
 class Projects:
-    """Brings the joint projects to where they stand on the day of loading."""
+    """Brings the joint projects to where they stand on the day of loading.
+
+    Attributes:
+        milestones: their ids, by project and slug.
+    """
 
     def __init__(
         self, apis: Mapping[str, CityApi], story: Story, record: Record, display: Display
@@ -32,7 +36,8 @@ class Projects:
         self._story = story
         self._record = record
         self._display = display
-        self._milestones: dict[tuple[str, str], str] = {}
+        self.milestones: dict[tuple[str, str], str] = {}
+        self._places: dict[tuple[str, str], str] = {}
 
     async def run(self) -> None:
         """Propose the projects, let cities answer, and do what has been done by now."""
@@ -50,7 +55,8 @@ class Projects:
         await for_each(self._display, "activations", projects, self._activate)
         await for_each(self._display, "milestones", milestones, self._work_on)
         await for_each(self._display, "plans", projects, self._connect)
-        await for_each(self._display, "decisions", self._story.questions, self._ask)
+        leaving = [(each, each.withdrawal) for each in answers if each.withdrawal is not None]
+        await for_each(self._display, "withdrawals", leaving, self._give_notice)
 
     async def _pursue(self, task: tuple[int, Objective]) -> None:
         """Let the secretariat enter what the network strives for."""
@@ -82,17 +88,24 @@ class Projects:
         self._record.facts["projects"][project.slug] = made["id"]
         path = f"/api/v1/projects/{made['id']}"
         await lead.post(f"{path}/proposal", key=f"demo:{project.slug}:proposal", version="*")
+        if not (await lead.get(path))["charter_version"]:
+            charter = {"text": self._story.charters[project.slug]}
+            await lead.put(f"{path}/charter", charter, version="*")
 
     async def _invite(self, answer: Answer) -> None:
         """Let the lead invite a city, and the city answer."""
         project = self._record.facts["projects"][answer.project]
         key = f"demo:{answer.project}:{answer.member}"
+        invitation: dict[str, Any] = {"member": answer.member, "role": answer.role}
+        if answer.answer_by_in_days is not None:
+            invitation["answer_by_on"] = day(self._record.loaded_on, answer.answer_by_in_days)
         participation = await self._lead_of(answer.project).post(
             f"/api/v1/projects/{project}/participations",
-            {"member": answer.member, "role": answer.role},
+            invitation,
             key=key,
             not_yet=NEWS_UNDER_WAY,
         )
+        self._places[answer.project, answer.member] = participation["id"]
         if answer.answer is None:
             return
         body: dict[str, Any] = {"note": answer.note}
@@ -128,14 +141,12 @@ class Projects:
             },
             key=key,
         )
-        self._milestones[project.slug, milestone.slug] = planned["id"]
+        self.milestones[project.slug, milestone.slug] = planned["id"]
         path = f"/api/v1/milestones/{planned['id']}"
         if milestone.status in ("in_progress", "completed"):
             await accountable.post(f"{path}/start", key=f"{key}:start", version="*")
         if milestone.progress_percent is not None:
-            await accountable.put(
-                f"{path}/progress", {"progress_percent": milestone.progress_percent}, version="*"
-            )
+            await self._report(path, milestone)
         for contribution in milestone.contributions:
             await self._contribute(path, key, accountable, contribution)
         if milestone.status == "completed":
@@ -143,6 +154,15 @@ class Projects:
         if milestone.status == "cancelled":
             reason = {"reason": milestone.cancelled_because}
             await lead.post(f"{path}/cancellation", reason, key=f"{key}:end", version="*")
+
+    async def _report(self, path: str, milestone: Milestone) -> None:
+        """Let the accountable city say how far it is, and when it will be done."""
+        expected = milestone.forecast_in_days
+        report = {
+            "progress_percent": milestone.progress_percent,
+            "forecast_on": None if expected is None else day(self._record.loaded_on, expected),
+        }
+        await self._put(self._apis[milestone.accountable], path, "progress", report)
 
     async def _contribute(
         self, path: str, key: str, accountable: CityApi, contribution: Contribution
@@ -159,7 +179,10 @@ class Projects:
         for number, deed in enumerate(contribution.deeds):
             by = self._apis[contribution.member] if deed == "delivery" else accountable
             bodies = {
-                "delivery": {"evidence": f"https://documents.{contribution.member}.example/renkei"},
+                "delivery": {
+                    "evidence": f"https://documents.{contribution.member}.example/renkei",
+                    "links": contribution.links,
+                },
                 "return": {"reason": contribution.returned_because},
             }
             await by.post(
@@ -173,55 +196,36 @@ class Projects:
                 continue
             waits_for = [
                 {
-                    "milestone_id": self._milestones[project.slug, each.milestone],
+                    "milestone_id": self.milestones[project.slug, each.milestone],
                     "lag_days": each.lag_days,
                 }
                 for each in milestone.waits_for
             ]
-            await self._apis[milestone.accountable].put(
-                f"/api/v1/milestones/{self._milestones[project.slug, milestone.slug]}/dependencies",
-                {"depends_on": waits_for},
-                version="*",
-            )
+            path = f"/api/v1/milestones/{self.milestones[project.slug, milestone.slug]}"
+            accountable = self._apis[milestone.accountable]
+            await self._put(accountable, path, "dependencies", {"depends_on": waits_for})
 
-    async def _ask(self, question: Question) -> None:
-        """Put a question, let members answer, and close what is settled."""
-        key = f"demo:{question.project}:{question.slug}"
-        moved, effect = question.reschedules, None
-        if moved is not None:
-            effect = {
-                "kind": "reschedule_milestone",
-                "milestone_id": self._milestones[question.project, moved.milestone],
-                "due_on": day(self._record.loaded_on, moved.due_in_days),
-                "time_zone": question.time_zone,
-            }
-        asked = await self._apis[question.proposer].post(
-            f"/api/v1/projects/{self._record.facts['projects'][question.project]}/decisions",
+    async def _give_notice(self, task: tuple[Answer, Withdrawal]) -> None:
+        """Let a city say from which day on it takes part no longer."""
+        answer, withdrawal = task
+        await self._apis[answer.member].post(
+            f"/api/v1/participations/{self._places[answer.project, answer.member]}/withdrawal",
             {
-                "title": question.title,
-                "text": question.text,
-                "rule": question.rule,
-                "closes_on": day(self._record.loaded_on, question.closes_in_days),
-                "time_zone": question.time_zone,
-                "effect": effect,
+                "withdrawn_on": day(self._record.loaded_on, withdrawal.in_days),
+                "note": withdrawal.note,
             },
-            key=key,
+            key=f"demo:{answer.project}:{answer.member}:withdrawal",
+            version="*",
         )
-        path = f"/api/v1/decisions/{asked['id']}"
-        for said in question.positions:
-            await self._apis[said.member].post(
-                f"{path}/positions",
-                {"position": said.position, "reason": said.reason},
-                key=f"{key}:{said.member}",
-            )
-        if question.outcome == "adopted":
-            await self._apis[question.proposer].post(
-                f"{path}/closing", key=f"{key}:closing", version="*"
-            )
+
+    async def _put(self, by: CityApi, path: str, part: str, wanted: dict[str, Any]) -> None:
+        """Say how a part of a thing is to be, unless it is so: nobody is told of it twice."""
+        found = await by.get(path)
+        if any(found[name] != value for name, value in wanted.items()):
+            await by.put(f"{path}/{part}", wanted, version="*")
 
     def _lead_of(self, project: str) -> CityApi:
-        [found] = [each for each in self._story.network.joint_projects if each.slug == project]
-        return self._apis[found.lead]
+        return self._apis[self._story.project(project).lead]
 
 
 _DEED: Final = {"accepted": "acceptance", "declined": "declination"}

@@ -76,14 +76,15 @@ async def comment_seen(reading: Reading, comment_id: UUID, *, actor: Actor) -> C
 async def comment_for_change(
     session: AsyncSession, comment_id: UUID, *, actor: Actor
 ) -> tuple[Comment, Standing]:
-    """Load a comment that the actor may see; it and its project stay locked.
+    """Load a comment that the actor may see; its project and it stay locked, in this order.
 
     Raises:
         CommentNotFound: for the actor there is none.
     """
     comment = await session.scalar(
         select(Comment)
-        .join(Comment.project)
+        .select_from(Project)
+        .join(Comment, Comment.project_id == Project.id)
         .options(contains_eager(Comment.project), selectinload(Comment.former_texts))
         .where(Comment.id == comment_id)
         .with_for_update(key_share=True)

@@ -176,7 +176,8 @@ async def milestones_to_note_as_overdue(
     """
     found = await session.scalars(
         select(Milestone)
-        .join(Milestone.project)
+        .select_from(Project)
+        .join(Milestone, Milestone.project_id == Project.id)
         .options(contains_eager(Milestone.project), selectinload(Milestone.contributions))
         .where(
             Milestone.status.in_(sorted(OPEN)),
