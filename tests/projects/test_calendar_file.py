@@ -10,7 +10,8 @@ import pytest
 import vobject
 
 from services.projects.http.calendar_feeds import CalendarReadTooOften, Pace, is_among
-from services.projects.http.calendar_file import calendar_file, etag_of, in_language
+from services.projects.http.calendar_file import calendar_file, etag_of
+from services.projects.http.calendar_words import in_language
 from services.projects.model.calendar_entry import CalendarEntry, milestone_entry
 from services.projects.model.calendar_feed import CalendarFeed
 from services.projects.model.deadline import end_of_day

@@ -6,15 +6,13 @@ Source: RFC 5545, RFC 7986.
 """
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from services.projects.http.calendar_words import in_language, words_in
 from services.projects.model.calendar_entry import CalendarEntry
 from services.projects.queries.calendar_feeds import Calendar
-from shared.contracts.projects import CalendarFeedKind
 from shared.fields import NO_TEXT
 
 if TYPE_CHECKING:
@@ -26,44 +24,6 @@ FORM: Final = 1
 SHOWN: Final = timedelta(minutes=15)
 REFRESHED: Final = timedelta(hours=1)
 DESCRIPTION_MAX: Final = 500
-ENGLISH: Final = "en"
-
-
-@dataclass(frozen=True, slots=True)
-class Words:
-    """What the platform itself says in a calendar."""
-
-    due: str
-    responsible: str
-    cancelled: str
-    names: Mapping[CalendarFeedKind, str]
-    categories: Mapping[str, str]
-
-
-WORDS: Final = {
-    "en": Words(
-        due="Due by the end of {day} in {zone}.",
-        responsible="Accountable: {member}.",
-        cancelled="Cancelled: {title}",
-        names={
-            "official": "Renkei: what {name} owes",
-            "member": "Renkei: projects of {name}",
-            "project": "Renkei: {name}",
-        },
-        categories={"milestone": "Milestone"},
-    ),
-    "ja": Words(
-        due="期限: {day} の終わりまで（{zone}）",
-        responsible="責任者: {member}",
-        cancelled="中止: {title}",
-        names={
-            "official": "連携: {name}の担当",
-            "member": "連携: {name}のプロジェクト",
-            "project": "連携: {name}",
-        },
-        categories={"milestone": "マイルストーン"},
-    ),
-}
 
 
 def etag_of(calendar: Calendar) -> str:
@@ -85,7 +45,7 @@ def calendar_file(calendar: Calendar, *, issuer: str) -> bytes:
     from icalendar import vDuration  # noqa: PLC0415
 
     feed = calendar.feed
-    words = _words_in(feed.language)
+    words = words_in(feed.language)
     named = words.names[feed.kind].format(name=in_language(calendar.name, feed.language))
     file = File()
     file.add("version", "2.0")
@@ -100,18 +60,10 @@ def calendar_file(calendar: Calendar, *, issuer: str) -> bytes:
     return bytes(file.to_ical())
 
 
-def in_language(texts: Mapping[str, str], language: str) -> str:
-    """Give the text in a language, else in a kindred one, in English, or in whichever there is."""
-    primary = language.partition("-")[0]
-    kindred = [text for tag, text in texts.items() if tag.partition("-")[0] == primary]
-    liked = [texts.get(language), *kindred, texts.get(ENGLISH), *texts.values()]
-    return next(filter(None, liked))
-
-
 def _event(entry: CalendarEntry, *, issuer: str, language: str) -> "Event":
     from icalendar import Event  # noqa: PLC0415
 
-    words = _words_in(language)
+    words = words_in(language)
     title = f"{in_language(entry.title, language)} ({entry.project})"
     if entry.status == "cancelled":
         title = words.cancelled.format(title=title)
@@ -135,10 +87,6 @@ def _event(entry: CalendarEntry, *, issuer: str, language: str) -> "Event":
     event.add("status", entry.status.upper())
     event.add("transp", "TRANSPARENT")
     return event
-
-
-def _words_in(language: str) -> Words:
-    return WORDS.get(language.partition("-")[0], WORDS[ENGLISH])
 
 
 def _plain(text: str) -> str:
