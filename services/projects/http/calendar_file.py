@@ -64,12 +64,15 @@ def _event(entry: CalendarEntry, *, issuer: str, language: str) -> "Event":
     from icalendar import Event  # noqa: PLC0415
 
     words = words_in(language)
-    title = f"{in_language(entry.title, language)} ({entry.project})"
+    own = words.entries[entry.kind]
+    member = in_language(entry.responsible, language)
+    titled = own.title.format(title=in_language(entry.title, language), member=member)
+    title = f"{titled} ({entry.project})"
     if entry.status == "cancelled":
         title = words.cancelled.format(title=title)
     told = [
-        words.due.format(day=entry.due_on.isoformat(), zone=entry.time_zone),
-        words.responsible.format(member=in_language(entry.responsible, language)),
+        own.due.format(day=entry.due_on.isoformat(), zone=entry.time_zone),
+        own.responsible.format(member=member),
     ]
     if entry.description is not None:
         told.append(_shortened(in_language(entry.description, language)))
@@ -83,7 +86,7 @@ def _event(entry: CalendarEntry, *, issuer: str, language: str) -> "Event":
     event.add("summary", _plain(title))
     event.add("description", _plain("\n".join(told)))
     event.add("url", f"{issuer}{entry.path}")
-    event.add("categories", [words.categories[entry.kind], entry.project])
+    event.add("categories", [own.category, entry.project])
     event.add("status", entry.status.upper())
     event.add("transp", "TRANSPARENT")
     return event

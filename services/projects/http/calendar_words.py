@@ -4,42 +4,87 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from services.projects.model.calendar_entry import CalendarEntryKind
 from shared.contracts.projects import CalendarFeedKind
 
 ENGLISH: Final = "en"
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class EntryWords:
+    """What is said of one kind of entries."""
+
+    title: str
     due: str
     responsible: str
+    category: str
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """One language."""
+
     cancelled: str
     names: Mapping[CalendarFeedKind, str]
-    categories: Mapping[str, str]
+    entries: Mapping[CalendarEntryKind, EntryWords]
 
 
 WORDS: Final = {
     "en": Words(
-        due="Due by the end of {day} in {zone}.",
-        responsible="Accountable: {member}.",
         cancelled="Cancelled: {title}",
         names={
             "official": "Renkei: what {name} owes",
             "member": "Renkei: projects of {name}",
             "project": "Renkei: {name}",
         },
-        categories={"milestone": "Milestone"},
+        entries={
+            "milestone": EntryWords(
+                title="{title}",
+                due="Due by the end of {day} in {zone}.",
+                responsible="Accountable: {member}.",
+                category="Milestone",
+            ),
+            "decision": EntryWords(
+                title="Decision closes: {title}",
+                due="Closes at the end of {day} in {zone}.",
+                responsible="Asked by: {member}.",
+                category="Decision",
+            ),
+            "participation": EntryWords(
+                title="Invitation of {member} ends: {title}",
+                due="To be answered by the end of {day} in {zone}.",
+                responsible="Invited: {member}.",
+                category="Invitation",
+            ),
+        },
     ),
     "ja": Words(
-        due="期限: {day} の終わりまで（{zone}）",
-        responsible="責任者: {member}",
         cancelled="中止: {title}",
         names={
             "official": "連携: {name}の担当",
             "member": "連携: {name}のプロジェクト",
             "project": "連携: {name}",
         },
-        categories={"milestone": "マイルストーン"},
+        entries={
+            "milestone": EntryWords(
+                title="{title}",
+                due="期限: {day} の終わりまで（{zone}）",
+                responsible="責任者: {member}",
+                category="マイルストーン",
+            ),
+            "decision": EntryWords(
+                title="決定の締切: {title}",
+                due="締切: {day} の終わりまで（{zone}）",
+                responsible="提案者: {member}",
+                category="決定",
+            ),
+            "participation": EntryWords(
+                title="{member}への招待の回答期限: {title}",
+                due="回答期限: {day} の終わりまで（{zone}）",
+                responsible="招待先: {member}",
+                category="招待",
+            ),
+        },
     ),
 }
 
