@@ -12,6 +12,7 @@ import vobject
 from httpx2 import AsyncClient, Response
 from sqlalchemy import func, select, text
 
+from services.projects.model.answer_time import answer_time
 from services.projects.model.calendar_feed import CalendarFeed
 from services.projects.model.milestone import Milestone
 from services.projects.queries.everything import all_states
@@ -90,6 +91,11 @@ def ensure_gone(response: Response) -> None:
         "status": 404,
         "detail": "Ask for a new one if it was yours.",
     }
+
+
+def end_invitation_soon(scene: Scene) -> None:
+    """Let the invitation of Paris end within the years that a calendar looks ahead."""
+    scene.participations["paris"]._give_time(answer_time(SOON, "Europe/Paris", at=NOON))
 
 
 def busy(visibility: Any = "participants") -> Scene:
@@ -468,7 +474,7 @@ async def test_a_feed_holds_what_is_near(
     ]
 
 
-async def test_a_feed_of_two_thousand_milestones_is_read_with_three_questions(
+async def test_a_feed_of_two_thousand_milestones_is_read_with_five_questions(
     cities: Cities, sessions: Sessions, program: Program, database: Database
 ) -> None:
     scene = working()
@@ -491,7 +497,74 @@ async def test_a_feed_of_two_thousand_milestones_is_read_with_three_questions(
         response = await program.read(url)
 
     assert response.text.count("BEGIN:VEVENT") == 2_000
-    assert len(asked) == 3
+    assert len(asked) == 5  # feed and maker, and one of each kind of entries
+
+
+async def test_decisions_and_invitations_are_read_by_those_that_they_ask(
+    database: Database, cities: Cities, sessions: Sessions, program: Program
+) -> None:
+    scene = working("network")
+    end_invitation_soon(scene)
+    scene.put("unanimity", "tokyo", "seoul", closes_on=SOON).title = {"en": "All?"}
+    scene.put("unanimity", "seoul", closes_on=SOON + timedelta(days=1)).title = {"en": "Seoul?"}
+    await scene.store(sessions)
+    await deliver(database, official(1, COORDINATING))
+    all_asked = "Decision closes: All? (clean-air)"
+    seoul_asked = "Decision closes: Seoul? (clean-air)"
+    invitation = "Invitation of Paris ends: Clean air (clean-air)"
+
+    of_members = {
+        member: await program.titles(await feed_of(cities, member))
+        for member in ("tokyo", "seoul", "paris", "delhi")
+    }
+    of_official = await program.titles(await feed_of_official(cities, {"kind": "official"}))
+    here = {"kind": "project", "project_id": str(scene.project.id)}
+    of_project = await program.titles(await feed_of(cities, "delhi", here))
+
+    assert of_members == {
+        "tokyo": [all_asked],
+        "seoul": [all_asked, seoul_asked],
+        "paris": [invitation],
+        "delhi": [],
+    }
+    assert of_official == [all_asked]
+    assert of_project == [all_asked, invitation, seoul_asked]
+
+
+async def test_what_waits_for_no_answer_any_more_leaves_the_calendar(
+    cities: Cities, sessions: Sessions, program: Program
+) -> None:
+    scene = working()
+    end_invitation_soon(scene)
+    rejected, withdrawn, counted_out = (
+        scene.put("unanimity", "tokyo", "seoul", closes_on=SOON) for _ in range(3)
+    )
+    rejected.title = {"en": "Rejected"}
+    counted_out.title = {"en": "Counted out"}
+    scene.say(rejected, "seoul", position="object")
+    rejected.close("rejected", at=NOON)
+    withdrawn.withdraw("Settled.", by=scene.as_("tokyo"), at=utc_now())
+    counted_out.count_out("seoul", at=NOON)
+    await scene.store(sessions)
+    of_seoul, of_paris = await feed_of(cities, "seoul"), await feed_of(cities, "paris")
+    assert len(await program.titles(of_paris)) == 1
+
+    place = scene.participations["paris"].id
+    await cities.do("paris", "POST", f"/participations/{place}/acceptance", {})
+
+    assert await program.titles(of_paris) == []
+    assert await program.titles(of_seoul) == ["Cancelled: Decision closes: Go on? (clean-air)"]
+
+
+async def test_an_invitation_to_what_is_over_is_in_no_calendar(
+    cities: Cities, sessions: Sessions, program: Program
+) -> None:
+    scene = working()
+    end_invitation_soon(scene)
+    scene.project.cancel("No money.", by=scene.as_("tokyo"), at=NOON)
+    await scene.store(sessions)
+
+    assert await program.titles(await feed_of(cities, "paris")) == []
 
 
 async def test_a_calendar_that_is_read_without_end_is_told_to_wait(

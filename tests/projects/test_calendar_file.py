@@ -10,8 +10,14 @@ import pytest
 import vobject
 
 from services.projects.http.calendar_feeds import CalendarReadTooOften, Pace, is_among
-from services.projects.http.calendar_file import calendar_file, etag_of, in_language
-from services.projects.model.calendar_entry import CalendarEntry, milestone_entry
+from services.projects.http.calendar_file import calendar_file, etag_of
+from services.projects.http.calendar_words import in_language
+from services.projects.model.calendar_entry import (
+    CalendarEntry,
+    decision_entry,
+    milestone_entry,
+    participation_entry,
+)
 from services.projects.model.calendar_feed import CalendarFeed
 from services.projects.model.deadline import end_of_day
 from services.projects.queries.calendar_feeds import Calendar
@@ -58,10 +64,14 @@ def written(*entries: CalendarEntry, language: str = "en") -> str:
 
 
 def parsed(text: str) -> Any:
+    """Read a file and nothing else: the parser keeps what the first file said of a zone."""
+    clocks = vars(vobject.icalendar)["__tzidMap"]
+    for zone in clocks.keys() - {"UTC"}:
+        del clocks[zone]
     return vobject.readOne(text)
 
 
-def test_a_deadline_is_its_last_quarter_of_an_hour() -> None:
+def test_a_deadline_is_its_last_quarter_of_an_hour_by_the_declared_clock() -> None:
     assert written(ENTRY).split("\r\n") == [
         "BEGIN:VCALENDAR",
         "VERSION:2.0",
@@ -71,10 +81,19 @@ def test_a_deadline_is_its_last_quarter_of_an_hour() -> None:
         "X-WR-CALNAME:Renkei: projects of Tokyo",
         "REFRESH-INTERVAL;VALUE=DURATION:PT1H",
         "X-PUBLISHED-TTL:PT1H",
+        "BEGIN:VTIMEZONE",
+        "TZID:Asia/Tokyo",
+        "BEGIN:STANDARD",
+        "DTSTART:20250101T090000",
+        "TZNAME:JST",
+        "TZOFFSETFROM:+0900",
+        "TZOFFSETTO:+0900",
+        "END:STANDARD",
+        "END:VTIMEZONE",
         "BEGIN:VEVENT",
         "SUMMARY:Sensors placed (clean-air)",
-        "DTSTART:20260930T144500Z",
-        "DTEND:20260930T150000Z",
+        "DTSTART;TZID=Asia/Tokyo:20260930T234500",
+        "DTEND;TZID=Asia/Tokyo:20261001T000000",
         "DTSTAMP:20260504T120000Z",
         "UID:milestone-0196f000-0000-7000-8000-000000000002@renkei.example",
         "SEQUENCE:3",
@@ -136,7 +155,7 @@ def test_no_text_can_become_anything_but_text(text: str) -> None:
     assert "\n" not in "".join(lines)
     assert max(len(line.encode()) for line in lines) <= 75
     names = [re.split("[:;]", line)[0] for line in lines if line and line[0] != " "]
-    assert names.count("BEGIN") == names.count("END") == 3
+    assert names.count("BEGIN") == names.count("END") == 5
     assert {"ATTENDEE", "TRIGGER"}.isdisjoint(names)
     first, second = parsed(found).vevent_list
     clean = re.sub("[\x00-\x08\x0b-\x1f\x7f-\x9f]", "", text)
@@ -202,6 +221,74 @@ def test_an_entry_follows_milestone_and_project() -> None:
     assert (cancelled.status, cancelled.version) == ("cancelled", 2)
     assert cancelled.responsible == {"en": "tokyo"}
     assert (planned.due_on, planned.project) == (date(2026, 9, 30), "clean-air")
+
+
+def test_a_decision_is_entered_until_it_is_withdrawn() -> None:
+    scene = working()
+    decision = scene.put(closes_on=date(2026, 6, 1))
+
+    asked = decision_entry(decision, scene.project, {"en": "Tokyo"})
+    scene.say(decision, "seoul")
+    answered = decision_entry(decision, scene.project, None)
+    decision.withdraw("Settled.", by=scene.as_("tokyo"), at=NOON + timedelta(days=1))
+    withdrawn = decision_entry(decision, scene.project, None)
+
+    assert asked.due_at == end_of_day(date(2026, 6, 1), "Asia/Tokyo")
+    assert [each.status for each in (asked, answered, withdrawn)] == [
+        "confirmed",
+        "confirmed",
+        "cancelled",
+    ]
+    assert [each.version for each in (asked, answered, withdrawn)] == [1, 2, 3]
+    assert withdrawn.changed_at == NOON + timedelta(days=1)
+    assert answered.responsible == {"en": "tokyo"}
+
+
+def test_an_invitation_is_entered_until_it_is_answered() -> None:
+    scene = working()
+    invitation = scene.participations["paris"]
+
+    invited = participation_entry(invitation, scene.project, {"en": "Paris"})
+    scene.project.suspend("Waiting.", by=scene.as_("tokyo"), at=NOON + timedelta(days=1))
+    resting = participation_entry(invitation, scene.project, None)
+
+    assert (invited.status, invited.version) == ("confirmed", 1)
+    assert (invited.due_at, invited.time_zone) == (invitation.answer_by_at, "Europe/Paris")
+    assert (resting.status, resting.changed_at) == ("tentative", NOON + timedelta(days=1))
+    assert resting.responsible == {"en": "paris"}
+    with pytest.raises(ValueError, match="waits for no answer"):
+        participation_entry(scene.participations["seoul"], scene.project, None)
+
+
+def test_each_kind_of_entry_says_what_it_is() -> None:
+    decision = replace(ENTRY, kind="decision", title={"en": "Go on?", "ja": "続行"})
+    invitation = replace(ENTRY, kind="participation", title={"en": "Clean air", "ja": "大気"})
+
+    english = parsed(written(decision, invitation)).vevent_list
+    japanese = parsed(written(decision, invitation, language="ja")).vevent_list
+
+    assert [each.uid.value for each in english] == [
+        f"decision-{ID}@renkei.example",
+        f"participation-{ID}@renkei.example",
+    ]
+    assert [each.summary.value for each in (*english, *japanese)] == [
+        "Decision closes: Go on? (clean-air)",
+        "Invitation of Seoul ends: Clean air (clean-air)",
+        "決定の締切: 続行 (clean-air)",
+        "ソウル特別市への招待の回答期限: 大気 (clean-air)",
+    ]
+    assert [each.description.value.split("\n")[:2] for each in (*english, *japanese)] == [
+        ["Closes at the end of 2026-09-30 in Asia/Tokyo.", "Asked by: Seoul."],
+        ["To be answered by the end of 2026-09-30 in Asia/Tokyo.", "Invited: Seoul."],
+        ["締切: 2026-09-30 の終わりまで（Asia/Tokyo）", "提案者: ソウル特別市"],
+        ["回答期限: 2026-09-30 の終わりまで（Asia/Tokyo）", "招待先: ソウル特別市"],
+    ]
+    assert [each.categories.value[0] for each in (*english, *japanese)] == [
+        "Decision",
+        "Invitation",
+        "決定",
+        "招待",
+    ]
 
 
 def test_what_was_cancelled_says_so() -> None:

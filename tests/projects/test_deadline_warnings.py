@@ -1,7 +1,7 @@
 """Whoever sets a deadline learns who is closed on its day."""
 
 import asyncio
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, Final
 
 import pytest
@@ -10,6 +10,7 @@ from sqlalchemy import update
 from services.projects.model.deadline_warnings import ClosedDayWarning, closed_day_warnings
 from services.projects.model.known import KnownMember
 from services.projects.model.working_days import Closure
+from shared.clock import utc_now
 from shared.database import Sessions
 from tests.conftest import Database
 from tests.projects.conftest import Cities
@@ -113,6 +114,52 @@ async def test_whoever_plans_reads_or_reschedules_a_milestone_is_warned(
     ]
     listed = await cities.get("tokyo", plan)
     assert [each["warnings"] for each in listed["items"]] == [None, None]
+
+
+@pytest.mark.usefixtures("abroad")
+async def test_whoever_asks_what_another_deadline_would_touch_is_warned_of_that_one(
+    cities: Cities, sessions: Sessions
+) -> None:
+    scene = working()
+    milestone = scene.plan("tokyo", due_on=date(2026, 11, 3))  # Culture Day
+    scene.ask(milestone, "seoul")
+    await scene.store(sessions)
+    path = f"/milestones/{milestone.id}"
+
+    foreseen = await cities.do(
+        "tokyo",
+        "POST",
+        f"{path}/reschedule?dry_run=true",
+        {"due_on": "2026-09-25", "time_zone": "Asia/Tokyo"},
+    )
+
+    assert foreseen["warnings"] == [CHUSEOK_IN_SEOUL]
+    assert (await cities.get("tokyo", path))["due_on"] == "2026-11-03"
+
+
+async def test_whoever_puts_a_question_is_warned_of_who_is_closed_when_it_closes(
+    cities: Cities, sessions: Sessions
+) -> None:
+    scene = await working().store(sessions)
+    saturday = next_saturday()
+    question = {
+        "title": {"en": "Go on?"},
+        "text": {"en": "As planned."},
+        "rule": "unanimity",
+        "closes_on": saturday,
+        "time_zone": "Asia/Tokyo",
+    }
+
+    asked = await cities.do("tokyo", "POST", f"/projects/{scene.project.id}/decisions", question)
+
+    found = [(each["member"], each["on"]) for each in asked["warnings"]]
+    assert found == [("seoul", saturday), ("tokyo", saturday)]
+    assert (await cities.get("tokyo", f"/decisions/{asked['id']}"))["warnings"] is None
+
+
+def next_saturday() -> str:
+    in_a_week = utc_now().date() + timedelta(days=7)
+    return (in_a_week + timedelta(days=(5 - in_a_week.weekday()) % 7)).isoformat()
 
 
 @pytest.mark.usefixtures("abroad")

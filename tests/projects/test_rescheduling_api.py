@@ -62,6 +62,7 @@ async def test_what_a_new_deadline_would_touch_is_said_before_anything_moves(
         "waiting": [str(chain.second.id), str(chain.third.id)],
         "affected_members": ["delhi", "seoul"],
         "needs_decision": True,
+        "warnings": [],
     }
     assert await due(cities, chain.first) == "2026-09-01"
     assert await kinds(sessions) == []

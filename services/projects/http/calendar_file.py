@@ -1,69 +1,33 @@
 """A calendar as an iCalendar file, which every calendar program can subscribe to.
 
-A deadline is an event of its last quarter of an hour, told in UTC, so that each program shows it at
-its reader's own time; by which clock it was declared is said in words. Decision record 21.
+A deadline is an event of its last quarter of an hour, told by the clock by which it was declared,
+and in UTC where that clock shows the same time twice. Decision record 21.
 Source: RFC 5545, RFC 7986.
 """
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import timedelta
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from services.projects.http.calendar_words import in_language, words_in
+from services.projects.http.calendar_zones import on_the_clock, zone_component
 from services.projects.model.calendar_entry import CalendarEntry
 from services.projects.queries.calendar_feeds import Calendar
-from shared.contracts.projects import CalendarFeedKind
 from shared.fields import NO_TEXT
 
 if TYPE_CHECKING:
-    from icalendar import Event
+    from icalendar import Event, Timezone
 
-FORM: Final = 1
+FORM: Final = 2
 """Rises when the same calendar is written in another way."""
 
 SHOWN: Final = timedelta(minutes=15)
 REFRESHED: Final = timedelta(hours=1)
 DESCRIPTION_MAX: Final = 500
-ENGLISH: Final = "en"
-
-
-@dataclass(frozen=True, slots=True)
-class Words:
-    """What the platform itself says in a calendar."""
-
-    due: str
-    responsible: str
-    cancelled: str
-    names: Mapping[CalendarFeedKind, str]
-    categories: Mapping[str, str]
-
-
-WORDS: Final = {
-    "en": Words(
-        due="Due by the end of {day} in {zone}.",
-        responsible="Accountable: {member}.",
-        cancelled="Cancelled: {title}",
-        names={
-            "official": "Renkei: what {name} owes",
-            "member": "Renkei: projects of {name}",
-            "project": "Renkei: {name}",
-        },
-        categories={"milestone": "Milestone"},
-    ),
-    "ja": Words(
-        due="期限: {day} の終わりまで（{zone}）",
-        responsible="責任者: {member}",
-        cancelled="中止: {title}",
-        names={
-            "official": "連携: {name}の担当",
-            "member": "連携: {name}のプロジェクト",
-            "project": "連携: {name}",
-        },
-        categories={"milestone": "マイルストーン"},
-    ),
-}
+UTC: Final = "UTC"
 
 
 def etag_of(calendar: Calendar) -> str:
@@ -85,7 +49,7 @@ def calendar_file(calendar: Calendar, *, issuer: str) -> bytes:
     from icalendar import vDuration  # noqa: PLC0415
 
     feed = calendar.feed
-    words = _words_in(feed.language)
+    words = words_in(feed.language)
     named = words.names[feed.kind].format(name=in_language(calendar.name, feed.language))
     file = File()
     file.add("version", "2.0")
@@ -95,29 +59,43 @@ def calendar_file(calendar: Calendar, *, issuer: str) -> bytes:
         file.add(name, _plain(named))
     file.add("refresh-interval", vDuration(REFRESHED), parameters={"value": "DURATION"})
     file.add("x-published-ttl", vDuration(REFRESHED))
+    for zone in _zones(calendar.entries):
+        file.add_component(zone)
     for entry in calendar.entries:
         file.add_component(_event(entry, issuer=issuer, language=feed.language))
     return bytes(file.to_ical())
 
 
-def in_language(texts: Mapping[str, str], language: str) -> str:
-    """Give the text in a language, else in a kindred one, in English, or in whichever there is."""
-    primary = language.partition("-")[0]
-    kindred = [text for tag, text in texts.items() if tag.partition("-")[0] == primary]
-    liked = [texts.get(language), *kindred, texts.get(ENGLISH), *texts.values()]
-    return next(filter(None, liked))
+def _local(entry: CalendarEntry) -> tuple[datetime, datetime] | None:
+    """When an entry begins and ends on its own clock, if that says unmistakably when."""
+    begins = on_the_clock(entry.due_at - SHOWN, entry.time_zone)
+    ends = on_the_clock(entry.due_at, entry.time_zone)
+    return None if entry.time_zone == UTC or begins is None or ends is None else (begins, ends)
+
+
+def _zones(entries: Iterable[CalendarEntry]) -> "list[Timezone]":
+    """Every time zone that an entry names, once."""
+    shown = defaultdict[str, list[datetime]](list)
+    for entry in entries:
+        local = _local(entry)
+        if local is not None:
+            shown[entry.time_zone] += local
+    return [zone_component(zone, shown[zone]) for zone in sorted(shown)]
 
 
 def _event(entry: CalendarEntry, *, issuer: str, language: str) -> "Event":
     from icalendar import Event  # noqa: PLC0415
 
-    words = _words_in(language)
-    title = f"{in_language(entry.title, language)} ({entry.project})"
+    words = words_in(language)
+    own = words.entries[entry.kind]
+    member = in_language(entry.responsible, language)
+    titled = own.title.format(title=in_language(entry.title, language), member=member)
+    title = f"{titled} ({entry.project})"
     if entry.status == "cancelled":
         title = words.cancelled.format(title=title)
     told = [
-        words.due.format(day=entry.due_on.isoformat(), zone=entry.time_zone),
-        words.responsible.format(member=in_language(entry.responsible, language)),
+        own.due.format(day=entry.due_on.isoformat(), zone=entry.time_zone),
+        own.responsible.format(member=member),
     ]
     if entry.description is not None:
         told.append(_shortened(in_language(entry.description, language)))
@@ -126,19 +104,18 @@ def _event(entry: CalendarEntry, *, issuer: str, language: str) -> "Event":
     event.add("dtstamp", entry.changed_at)
     event.add("last-modified", entry.changed_at)
     event.add("sequence", entry.version)
-    event.add("dtstart", entry.due_at - SHOWN)
-    event.add("dtend", entry.due_at)
+    local = _local(entry)
+    begins, ends = local or (entry.due_at - SHOWN, entry.due_at)
+    zone = {"tzid": entry.time_zone} if local else {}
+    event.add("dtstart", begins, zone)
+    event.add("dtend", ends, zone)
     event.add("summary", _plain(title))
     event.add("description", _plain("\n".join(told)))
     event.add("url", f"{issuer}{entry.path}")
-    event.add("categories", [words.categories[entry.kind], entry.project])
+    event.add("categories", [own.category, entry.project])
     event.add("status", entry.status.upper())
     event.add("transp", "TRANSPARENT")
     return event
-
-
-def _words_in(language: str) -> Words:
-    return WORDS.get(language.partition("-")[0], WORDS[ENGLISH])
 
 
 def _plain(text: str) -> str:

@@ -1,11 +1,13 @@
-"""Warnings about deadlines, as part of the answers about one milestone."""
+"""Warnings about deadlines, as part of the answers about one milestone or decision."""
 
+from collections.abc import Iterable
 from datetime import date
 from typing import TypeVar
 
 from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.projects.model.deadline_warnings import ClosedDayWarning
 from services.projects.model.milestone import Milestone
 from services.projects.model.working_days import ClosureKind
 from services.projects.queries.deadline_warnings import deadline_warnings
@@ -29,16 +31,20 @@ class DeadlineWarningOut(Output):
     name: dict[str, str]
 
 
+def warnings_out(found: Iterable[ClosedDayWarning]) -> list[DeadlineWarningOut]:
+    return [
+        DeadlineWarningOut(
+            member=each.member,
+            member_name=each.name,
+            on=each.day,
+            kind=each.closure.kind,
+            name=each.closure.name,
+        )
+        for each in found
+    ]
+
+
 async def warned(source: Reading | AsyncSession, milestone: Milestone, out: M) -> M:
     """Give an answer about a milestone with what speaks against its deadline in `warnings`."""
-    warnings = [
-        DeadlineWarningOut(
-            member=found.member,
-            member_name=found.name,
-            on=found.day,
-            kind=found.closure.kind,
-            name=found.closure.name,
-        )
-        for found in await deadline_warnings(source, milestone)
-    ]
+    warnings = warnings_out(await deadline_warnings(source, milestone))
     return out.model_copy(update={"warnings": warnings})

@@ -6,7 +6,9 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response, status
 from pydantic import Field
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.projects.http.deadline_warnings import DeadlineWarningOut, warnings_out
 from services.projects.http.fields import Description, ReasonIn, Remark
 from services.projects.model.decision import (
     EFFECTS,
@@ -40,6 +42,7 @@ from services.projects.model.project import (
     ProjectNotUnderWay,
 )
 from services.projects.model.standing import MemberNotActive, NotParticipating
+from services.projects.queries.deadline_warnings import closed_among
 from services.projects.queries.decisions import (
     DecisionSeen,
     decision_seen,
@@ -185,6 +188,8 @@ class DecisionOut(DecisionState):
     """A decision as clients see it."""
 
     allowed_actions: Annotated[list[str], Field(description="What this caller may do to it now.")]
+    warnings: list[DeadlineWarningOut] | None = None
+    """Of the day on which it closes; only where it opens."""
 
 
 def decision_out(seen: DecisionSeen, now: datetime) -> DecisionOut:
@@ -198,6 +203,13 @@ def answer(response: Response, seen: DecisionSeen, now: datetime) -> DecisionOut
     out = decision_out(seen, now)
     show_version(response, out.version)
     return out
+
+
+async def closing_warned(session: AsyncSession, out: DecisionOut) -> DecisionOut:
+    """Give the answer to who asks with those in `warnings` that are closed when it closes."""
+    asked = [elector.member for elector in out.electorate]
+    found = await closed_among(session, asked, out.closes_on, out.time_zone)
+    return out.model_copy(update={"warnings": warnings_out(found)})
 
 
 @router.post(
@@ -236,7 +248,7 @@ async def post_project_decision(
     """
     seen = await open_decision(session, project_id, body.question, actor=actor, now=now)
     response.headers["Location"] = f"{router.prefix}/decisions/{seen[0].id}"
-    return answer(response, seen, now)
+    return await closing_warned(session, answer(response, seen, now))
 
 
 @router.get(

@@ -7,8 +7,8 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response, status
 from pydantic import Field, field_validator, model_validator
 
-from services.projects.http.deadline_warnings import DeadlineWarningOut, warned
-from services.projects.http.decisions import ASKING, DecisionOut, decision_out
+from services.projects.http.deadline_warnings import DeadlineWarningOut, warned, warnings_out
+from services.projects.http.decisions import ASKING, DecisionOut, closing_warned, decision_out
 from services.projects.http.fields import Description, ReasonIn
 from services.projects.model.decision import Question
 from services.projects.model.milestone import (
@@ -39,6 +39,7 @@ from services.projects.model.project import (
     ProjectNotUnderWay,
 )
 from services.projects.model.standing import MemberNotActive, NotParticipating
+from services.projects.queries.deadline_warnings import deadline_warnings
 from services.projects.queries.milestones import (
     MilestoneSeen,
     list_milestones,
@@ -194,6 +195,7 @@ class RescheduleForeseen(Output):
     waiting: Annotated[list[UUID], Field(description="All open milestones that wait for it.")]
     affected_members: Annotated[list[str], Field(description="Besides the lead.")]
     needs_decision: Annotated[bool, Field(description="Whether they have to be asked.")]
+    warnings: Annotated[list[DeadlineWarningOut], Field(description="Of the new deadline.")]
 
 
 class Deadline(TypedDict):
@@ -389,7 +391,8 @@ async def post_milestone_reschedule(
         session, milestone_id, actor=actor, expected=expected, **wanted
     )
     if dry_run:
-        return foreseen_out(foreseen, **wanted)
+        found = await deadline_warnings(session, foreseen.milestone[0], **wanted)
+        return foreseen_out(foreseen, warnings_out(found), **wanted)
     if foreseen.affected and body.ask is not None:
         effect = RescheduleMilestone(milestone_id=milestone_id, **wanted)
         asked = await ask_to_reschedule(
@@ -402,14 +405,16 @@ async def post_milestone_reschedule(
         )
         response.status_code = status.HTTP_202_ACCEPTED
         response.headers["Location"] = f"{router.prefix}/decisions/{asked[0].id}"
-        return decision_out(asked, now)
+        return await closing_warned(session, decision_out(asked, now))
     seen = await reschedule_milestone(
         session, milestone_id, actor=actor, now=now, expected=expected, **wanted
     )
     return await warned(session, seen[0], answer(response, seen, now))
 
 
-def foreseen_out(foreseen: Foreseen, *, due_on: date, time_zone: str) -> RescheduleForeseen:
+def foreseen_out(
+    foreseen: Foreseen, warnings: list[DeadlineWarningOut], *, due_on: date, time_zone: str
+) -> RescheduleForeseen:
     return RescheduleForeseen(
         milestone_id=foreseen.milestone[0].id,
         due_on=due_on,
@@ -418,6 +423,7 @@ def foreseen_out(foreseen: Foreseen, *, due_on: date, time_zone: str) -> Resched
         waiting=foreseen.waiting,
         affected_members=foreseen.affected,
         needs_decision=bool(foreseen.affected),
+        warnings=warnings,
     )
 
 

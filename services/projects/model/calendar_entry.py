@@ -6,10 +6,12 @@ from typing import Final, Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from services.projects.model.decision import Decision
 from services.projects.model.milestone import Milestone
-from services.projects.model.project import Project
+from services.projects.model.participation import Participation
+from services.projects.model.project import UNDER_WAY, Project
 
-CalendarEntryKind = Literal["milestone"]
+CalendarEntryKind = Literal["milestone", "decision", "participation"]
 CalendarEntryStatus = Literal["tentative", "confirmed", "cancelled"]
 
 ENTRIES_MAX: Final = 2_000
@@ -32,7 +34,8 @@ class CalendarEntry:
         title: by language.
         description: by language.
         project: its reference, the same in every language.
-        responsible: the name of the member from which it is due, by language.
+        responsible: by language, the name of the member from which it is due; of a decision, which
+            is due from many, that of the one that asks.
         path: where the API shows the thing.
     """
 
@@ -78,4 +81,51 @@ def milestone_entry(
         project=project.reference,
         responsible=accountable or {"en": milestone.accountable},
         path=f"/api/v1/milestones/{milestone.id}",
+    )
+
+
+def decision_entry(
+    decision: Decision, project: Project, proposer: dict[str, str] | None
+) -> CalendarEntry:
+    """Enter when a decision closes. It stands until it is closed, or cancelled if withdrawn."""
+    return CalendarEntry(
+        kind="decision",
+        id=decision.id,
+        version=decision.version,
+        changed_at=max(decision.updated_at, project.updated_at),
+        due_at=decision.closes_at,
+        time_zone=decision.time_zone,
+        status="cancelled" if decision.status == "withdrawn" else "confirmed",
+        title=decision.title,
+        description=decision.text,
+        project=project.reference,
+        responsible=proposer or {"en": decision.proposer},
+        path=f"/api/v1/decisions/{decision.id}",
+    )
+
+
+def participation_entry(
+    participation: Participation, project: Project, member: dict[str, str] | None
+) -> CalendarEntry:
+    """Enter until when an invitation can be answered. It is tentative while its project rests.
+
+    Raises:
+        ValueError: it is none that waits for an answer until a certain day.
+    """
+    due_at, time_zone = participation.answer_by_at, participation.time_zone
+    if participation.status != "invited" or due_at is None or time_zone is None:
+        raise ValueError(f"Participation {participation.id} waits for no answer.")
+    return CalendarEntry(
+        kind="participation",
+        id=participation.id,
+        version=participation.version,
+        changed_at=max(participation.updated_at, project.updated_at),
+        due_at=due_at,
+        time_zone=time_zone,
+        status="confirmed" if project.status in UNDER_WAY else "tentative",
+        title=project.title,
+        description=project.summary,
+        project=project.reference,
+        responsible=member or {"en": participation.member},
+        path=f"/api/v1/participations/{participation.id}",
     )

@@ -1,4 +1,4 @@
-"""Every SELECT of calendar feeds, and of what stands in them."""
+"""Every SELECT of calendar feeds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,6 @@ from typing import Final
 from uuid import UUID
 
 from sqlalchemy import (
-    BigInteger,
     ColumnElement,
     LargeBinary,
     and_,
@@ -20,30 +19,14 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.projects.model.calendar_entry import (
-    AHEAD,
-    ENTRIES_MAX,
-    KEPT,
-    CalendarEntry,
-    milestone_entry,
-)
+from services.projects.model.calendar_entry import CalendarEntry
 from services.projects.model.calendar_feed import FEEDS_MAX, CalendarFeed, no_calendar_feed
-from services.projects.model.contribution import Contribution
 from services.projects.model.known import KnownMember, KnownOfficial
-from services.projects.model.milestone import Milestone
 from services.projects.model.project import Project, ProjectNotFound
+from services.projects.queries.calendar_entries import calendar_entries
 from services.projects.queries.projects import ensure_project_seen
-from services.projects.queries.standings import (
-    INSTANT,
-    ME,
-    PROJECT_ID,
-    VISIBLE,
-    has_place,
-    parameters,
-    reading_outside,
-)
+from services.projects.queries.standings import reading_outside
 from shared.actor import Actor
-from shared.contracts.projects import CalendarFeedKind
 from shared.http.paging import Paging
 from shared.reading import Question, Reading
 from shared.refusals import Forbidden, Unauthenticated
@@ -129,32 +112,6 @@ _FEED: Final = Question(
     )
 )
 
-_SINCE: Final = bindparam("since", type_=INSTANT)
-_MILESTONES: Final = (
-    select(Milestone, Project, KnownMember.name)
-    .join(Milestone.project)
-    .outerjoin(KnownMember, KnownMember.slug == Milestone.accountable)
-    .where(
-        VISIBLE,
-        Milestone.due_at >= _SINCE,
-        Milestone.due_at < bindparam("until", type_=INSTANT),
-        or_(Milestone.status != "cancelled", Milestone.updated_at >= _SINCE),
-    )
-    .order_by(Milestone.due_at, Milestone.id)
-    .limit(bindparam("limit", type_=BigInteger()))
-)
-_OWES: Final = or_(
-    Milestone.accountable == ME,
-    exists()
-    .where(Contribution.milestone_id == Milestone.id, Contribution.member == ME)
-    .correlate(Milestone),
-)
-_MILESTONES_OF: Final[dict[CalendarFeedKind, Question]] = {
-    "official": Question(_MILESTONES.where(_OWES)),
-    "member": Question(_MILESTONES.where(or_(Project.lead == ME, has_place(ME)))),
-    "project": Question(_MILESTONES.where(Milestone.project_id == PROJECT_ID)),
-}
-
 
 async def calendar_with(reading: Reading, token_hash: bytes, *, now: datetime) -> Calendar:
     """Read what the calendar at an address shows: what its maker may see now.
@@ -171,24 +128,9 @@ async def calendar_with(reading: Reading, token_hash: bytes, *, now: datetime) -
         standing = await reading_outside(reading, actor=feed.maker)
         if standing.member_status != "active":
             raise no_calendar_feed()
-        entries = await _entries_of(reading, feed, now=now)
+        entries = await calendar_entries(reading, feed, now=now)
         if feed.project_id is not None and not entries:
             await ensure_project_seen(reading, feed.project_id, actor=feed.maker)
     except (Unauthenticated, Forbidden, ProjectNotFound) as refusal:
         raise no_calendar_feed() from refusal
     return Calendar(feed, project or member, entries)
-
-
-async def _entries_of(
-    reading: Reading, feed: CalendarFeed, *, now: datetime
-) -> list[CalendarEntry]:
-    """Collect what is due, of every kind."""
-    asked = parameters(
-        feed.maker,
-        project_id=feed.project_id,
-        since=now - KEPT,
-        until=now + AHEAD,
-        limit=ENTRIES_MAX,
-    )
-    milestones = await reading.rows(_MILESTONES_OF[feed.kind], asked)
-    return [milestone_entry(*row) for row in milestones]
