@@ -21,7 +21,7 @@ from shared.database import Sessions
 from shared.reading import Reading
 from tests.conftest import Database
 from tests.projects.conftest import Cities
-from tests.projects.scenes import Scene, actor, working
+from tests.projects.scenes import NOON, Scene, actor, working
 
 FORMULAS = [
     "=1+1",
@@ -55,15 +55,22 @@ def numbered(scene: Scene) -> Scene:
 
 
 def written() -> Scene:
-    """One project with two milestones, of which Seoul contributes to the first."""
+    """One project with two milestones: Seoul contributes to the first, the second waits for it."""
     scene = working()
     scene.project.title = {"en": "Clean air", "ja": "きれいな空気"}
     first = scene.begin()
     first.title = {"en": 'Sensors, "placed"', "ja": "センサー設置"}
     first.description = {"en": "Line one\nline two"}
-    scene.ask(first, "seoul")
-    scene.plan("seoul", date(2026, 10, 25), "Europe/Berlin").title = {"en": "=1+1"}
-    return numbered(scene)
+    contribution = scene.ask(first, "seoul")
+    links = ["https://example.org/1", "https://example.org/2"]
+    first.deliver(contribution, "data/1", links, by=scene.as_("seoul"), at=NOON)
+    first.report_progress(40, date(2026, 10, 2), by=scene.as_("tokyo"), at=NOON)
+    second = scene.plan("seoul", date(2026, 10, 25), "Europe/Berlin")
+    second.title = {"en": "=1+1"}
+    scene.project.themes = ("air", "health")
+    scene.project.charter, scene.project.charter_version = {"en": "We share data."}, 2
+    numbered(scene).wait(second, first, lag_days=7)
+    return scene
 
 
 async def export(cities: Cities, member: str, path: str) -> bytes:
@@ -84,17 +91,20 @@ async def test_a_csv_file_is_these_bytes(cities: Cities, sessions: Sessions) -> 
     header = ",".join([*FIXED, "title[en]", "title[ja]", "summary[en]", "description[en]"])
     rows = (
         "project,00000000-0000-0000-0000-000000000001,3,,,clean-air,tokyo,,,active,,participants,"
-        "common-issues,,,,,,,,,,,,,2026-05-04T12:00:00Z,2026-05-04T12:00:00Z,"
+        "common-issues,,,,,,,,,,,,,2026-05-04T12:00:00Z,2026-05-04T12:00:00Z,air health,2,,,,,,,"
         "Clean air,きれいな空気,What cities do against dust.,\r\n"
-        "milestone,00000000-0000-0000-0000-00000000000a,3,00000000-0000-0000-0000-000000000001,,,,"
+        "milestone,00000000-0000-0000-0000-00000000000a,5,00000000-0000-0000-0000-000000000001,,,,"
         "tokyo,,in_progress,,,,,,2026-09-30,Asia/Tokyo,2026-09-30T15:00:00Z,false,,,,,,,"
-        '2026-05-04T12:00:00Z,2026-05-04T12:00:00Z,"Sensors, ""placed""",センサー設置,,'
+        "2026-05-04T12:00:00Z,2026-05-04T12:00:00Z,,,2026-09-30,2026-10-02,,40,,,"
+        '"Sensors, ""placed""",センサー設置,,'
         '"Line one\nline two"\r\n'
         "contribution,00000000-0000-0000-0000-0000000003e8,,,00000000-0000-0000-0000-00000000000a,"
-        ",,,seoul,pending,,,,,,,,,,,Sensor data,,,,,,,,,,\r\n"
-        "milestone,00000000-0000-0000-0000-00000000000b,1,00000000-0000-0000-0000-000000000001,,,,"
+        ",,,seoul,delivered,,,,,,,,,,,Sensor data,data/1,,2026-05-04T12:00:00Z,,,,,,,,,,,"
+        "https://example.org/1 https://example.org/2,,,,\r\n"
+        "milestone,00000000-0000-0000-0000-00000000000b,2,00000000-0000-0000-0000-000000000001,,,,"
         "seoul,,planned,,,,,,2026-10-25,Europe/Berlin,2026-10-25T23:00:00Z,false,,,,,,,"
-        "2026-05-04T12:00:00Z,2026-05-04T12:00:00Z,'=1+1,,,\r\n"
+        "2026-05-04T12:00:00Z,2026-05-04T12:00:00Z,,,2026-10-25,,,0,"
+        "00000000-0000-0000-0000-00000000000a+7,,'=1+1,,,\r\n"
     )
     assert content == f"\ufeff{header}\r\n{rows}".encode()
 
@@ -115,7 +125,12 @@ async def test_a_workbook_has_a_sheet_of_each_kind(cities: Cities, sessions: Ses
     assert first["id"] == "00000000-0000-0000-0000-00000000000a"
     assert first["due_on"] == date(2026, 9, 30)
     assert first["due_at"] == "2026-09-30T15:00:00Z"
-    assert first["version"] == 3.0
+    assert first["version"] == 5.0
+    assert (first["baseline_on"], first["forecast_on"]) == (date(2026, 9, 30), date(2026, 10, 2))
+    assert first["progress_percent"] == 40.0
+    assert (
+        sheets["milestones"][2][sheets["milestones"][0].index("depends_on")] == f"{first['id']}+7"
+    )
     assert first["is_overdue"] is False
     assert first["title[ja]"] == "センサー設置"
     assert first["description[en]"] == "Line one\nline two"
@@ -129,6 +144,8 @@ async def test_json_holds_the_states_of_the_api(cities: Cities, sessions: Sessio
     exported = await cities.get("seoul", f"{here}/export?format=json")
 
     state = scene.project.state().model_dump(mode="json")
+    places = scene.participations.values()
+    state["participations"] = [each.state().model_dump(mode="json") for each in places]
     state["milestones"] = [each.state().model_dump(mode="json") for each in scene.milestones]
     assert exported == {"projects": [state]}
 
@@ -307,7 +324,7 @@ async def test_the_languages_written_most_have_columns(cities: Cities, sessions:
 async def test_more_than_fits_is_refused_before_anything_is_sent(
     cities: Cities, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exports, "ROWS_MAX", {"csv": 2, "xlsx": 2, "json": 3})
+    monkeypatch.setattr(exports, "ROWS_MAX", {"csv": 2, "xlsx": 2, "json": 6})
     scene = working()
     scene.plan()
     scene.plan()

@@ -16,7 +16,7 @@ from services.projects.model.milestone import Milestone
 from services.projects.model.rewording import ALL_LANGUAGES_MAX, TextsTooLong, reworded
 from shared.database import Sessions
 from tests.projects.conftest import Cities, announced
-from tests.projects.scenes import Scene, working
+from tests.projects.scenes import NOON, Scene, working
 
 NEW = "title[en],title[ja],due_on,time_zone,accountable\r\n"
 
@@ -144,10 +144,10 @@ async def test_rows_with_an_id_change_that_milestone(cities: Cities, sessions: S
     assert found[3].due_on == date(2026, 12, 1)
     assert [event.type.split(".")[2] for event in await announced(sessions)] == [
         "changed",
-        "rescheduled",
+        "changed",
         "changed",
         "rescheduled",
-        "changed",
+        "rescheduled",
     ]
 
 
@@ -276,7 +276,10 @@ async def test_what_was_exported_changes_nothing(
         milestone = scene.begin() if text == "@home" else scene.plan("seoul")
         milestone.title = {"en": text, "ja": "センサー"}
         milestone.description = {"en": f"{text}\n\n- {text}\t<&>", "zh-Hant-TW": "碼頭 🏙"}
-    scene.ask(scene.plan(), "seoul")
+    last = scene.plan()
+    scene.ask(last, "seoul")
+    scene.wait(last, *scene.milestones[:3], lag_days=0)
+    last.report_progress(20, date(2026, 10, 2), by=scene.as_("tokyo"), at=NOON)
     await scene.store(sessions)
     here = f"/projects/{scene.project.id}"
     exported = await cities.call("tokyo", "GET", f"{here}/export?format={form}")

@@ -32,7 +32,8 @@ async def test_every_kind_of_change_is_made_and_announced(
     cities: Cities, sessions: Sessions
 ) -> None:
     scene = working()
-    milestones = [scene.plan(), scene.plan(), scene.plan(), scene.begin(), scene.plan()]
+    milestones = [*(scene.plan() for _ in range(3)), scene.begin()]
+    milestones += [scene.plan() for _ in range(3)]
     await scene.store(sessions)
     changes: list[dict[str, Any]] = [
         {"action": "change", "title": {"en": "Report"}},
@@ -40,6 +41,11 @@ async def test_every_kind_of_change_is_made_and_announced(
         {"action": "start"},
         {"action": "complete"},
         {"action": "cancel", "reason": "Other duties."},
+        {"action": "report_progress", "progress_percent": 30, "forecast_on": "2026-10-02"},
+        {
+            "action": "change_dependencies",
+            "depends_on": [{"milestone_id": str(milestones[0].id), "lag_days": 0}],
+        },
     ]
     items = [item(*each) for each in zip(milestones, changes, strict=True)]
 
@@ -50,18 +56,24 @@ async def test_every_kind_of_change_is_made_and_announced(
     assert again.json() == answer.json()
     done = answer.json()["items"]
     assert [each["id"] for each in done] == [str(milestone.id) for milestone in milestones]
-    assert [each["version"] for each in done] == [2, 2, 2, 3, 2]
+    assert [each["version"] for each in done] == [2, 2, 2, 3, 2, 2, 2]
     assert done[0]["title"] == {"en": "Report"}
     assert done[1]["due_at"] == "2026-12-01T15:00:00Z"
-    assert [each["status"] for each in done[2:]] == ["in_progress", "completed", "cancelled"]
+    assert (done[5]["progress_percent"], done[5]["forecast_on"]) == (30, "2026-10-02")
+    assert done[6]["depends_on"] == changes[6]["depends_on"]
+    assert [each["status"] for each in done[2:5]] == ["in_progress", "completed", "cancelled"]
     read = await cities.get("tokyo", f"/milestones/{milestones[2].id}")
     assert done[2] == {**read, "warnings": None}
     assert [(event.subject, event.type) for event in await announced(sessions)] == [
-        (str(milestone.id), f"renkei.milestone.{happened}.v1")
-        for milestone, happened in zip(
-            milestones,
-            ("changed", "rescheduled", "started", "completed", "cancelled"),
-            strict=True,
+        (str(milestones[number].id), f"renkei.milestone.{happened}.v1")
+        for number, happened in (
+            (0, "changed"),
+            (2, "started"),
+            (3, "completed"),
+            (4, "cancelled"),
+            (5, "progress_reported"),
+            (1, "rescheduled"),
+            (6, "dependencies_changed"),
         )
     ]
 
@@ -115,6 +127,34 @@ async def test_with_one_refusal_nothing_is_changed_and_every_refusal_is_named(
             }
             for index in (3, 4)
         ),
+    ]
+    assert await versions(sessions) == before
+    assert await announced(sessions) == []
+
+
+async def test_a_dry_run_says_what_would_come_of_each_and_keeps_nothing(
+    cities: Cities, sessions: Sessions
+) -> None:
+    scene = working()
+    moved, completed, of_seoul = scene.plan(), scene.begin(), scene.plan("seoul")
+    await scene.store(sessions)
+    before = await versions(sessions)
+    fine = [item(moved, LATER), item(completed, {"action": "complete"})]
+    path = f"{bulk(scene)}?dry_run=true"
+
+    tried = await cities.call("tokyo", "POST", path, {"items": fine})
+    refused = await cities.call(
+        "tokyo", "POST", path, {"items": [*fine, item(of_seoul, {"action": "start"})]}
+    )
+
+    assert tried.status_code == 200, tried.text
+    assert tried.json()["dry_run"] is True
+    shown = tried.json()["items"]
+    assert (shown[0]["due_on"], shown[0]["version"]) == ("2026-12-01", 2)
+    assert (shown[1]["status"], shown[1]["allowed_actions"]) == ("completed", [])
+    assert refused.status_code == 409
+    assert [(each["index"], each["type"]) for each in refused.json()["problems"]] == [
+        (2, "/problems/not-accountable")
     ]
     assert await versions(sessions) == before
     assert await announced(sessions) == []
@@ -174,6 +214,8 @@ async def test_others_change_nothing(
         [{"action": "change", "version": 1, "title": None}],
         [{"action": "reschedule", "version": 1, "due_on": "soon", "time_zone": "UTC"}],
         [{"action": "cancel", "version": 1}],
+        [{"action": "report_progress", "version": 1, "progress_percent": 101}],
+        [{"action": "change_dependencies", "version": 1}],
         [{"action": "start", "version": 1}] * 2,
         [{"action": "start", "version": 1, "id": f"{n:032x}"} for n in range(101)],
     ],

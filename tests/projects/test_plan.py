@@ -197,6 +197,38 @@ def test_after_any_move_the_plan_is_in_order_and_nothing_could_have_moved_less(
         assert not in_order(with_deadlines(after, {one: to - DAY}))
 
 
+@given(plan=plans(), data=st.data())
+def test_all_deadlines_reach_their_new_days_and_nothing_gives_way_meanwhile(
+    plan: Plan, data: st.DataObject
+) -> None:
+    steps = list(plan.steps.values())
+    days = {step.id: FIRST + DAY * data.draw(st.integers(-20, 40)) for step in steps}
+    days |= with_deadlines(plan, days).in_order()
+    later = {step.id for step in steps if days[step.id] > step.due_on}
+    places = plan.places
+
+    backwards = sorted(later, key=places.__getitem__, reverse=True)
+    forwards = sorted(days.keys() - later, key=places.__getitem__)
+    for each in [*backwards, *forwards]:
+        step = plan.steps[each]
+        plan.ensure_late_enough(step, days[each], step.time_zone)
+        assert plan.moved(each, days[each], step.time_zone) == {}
+        plan.note_due(each, days[each], step.time_zone)
+
+    assert {step.id: step.due_on for step in plan.steps.values()} == days
+
+
+@given(plan=plans(), which=st.integers(0, 6))
+def test_a_plan_that_was_told_is_as_one_that_is_made_anew(plan: Plan, which: int) -> None:
+    chosen = list(plan.steps.values())[which % len(plan.steps)]
+    plan.outlook()  # so that everything is known that could be wrong afterwards
+
+    plan.note_due(chosen.id, chosen.due_on + 30 * DAY, "Asia/Tokyo")
+    plan.note_waiting(chosen.id, chosen.depends_on[1:])
+
+    assert plan.outlook() == Plan(plan.steps.values()).outlook()
+
+
 @given(plan=plans(), which=st.integers(0, 6), needed=st.integers(0, 6))
 def test_a_cycle_is_refused_exactly_where_there_would_be_one(
     plan: Plan, which: int, needed: int

@@ -174,13 +174,14 @@ async def export_these(
         ExportTooLarge: there are more rows than a file may have.
     """
     async with readings() as reading:
-        ensure_fits(len(ids) + await size_of(reading, ids), form)
+        size = await size_of(reading, ids, with_participations=form == "json")
+        ensure_fits(len(ids) + size, form)
         if form != "json":
             titles, descriptions = await languages_of_milestones(reading, ids)
             languages.title.update(titles)
             languages.description.update(descriptions)
     with closing(writer_of(form, languages)) as writer:
-        async for parts in parts_of(readings, ids, actor=actor):
+        async for parts in parts_of(readings, ids, actor=actor, with_participations=form == "json"):
             # Other requests have their turn meanwhile.
             if piece := await to_thread(writer.write, parts):
                 yield piece

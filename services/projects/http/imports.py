@@ -2,12 +2,13 @@
 
 A column that is not there changes nothing. Words have a column for each language, such as
 `title[en]`; an empty cell ends what was written in it. What else an export writes may stay in the
-table: it is compared (`project_id`, `accountable`, `status`), or says only how things are.
+table: it is compared (`project_id`, `accountable`, `status`), or says only how things are. What an
+export does not write is `key`, by which rows of one table wait for each other.
 """
 
 import re
 from asyncio import to_thread
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import Field, TypeAdapter, ValidationError
 
 from services.projects.http.tables.columns import FIXED
+from services.projects.http.tables.dependencies import key_read, references_read
 from services.projects.http.tables.reading import (
     CSV,
     Flaw,
@@ -25,12 +27,12 @@ from services.projects.http.tables.reading import (
     read_table,
 )
 from services.projects.http.tables.workbook import XLSX, FileUnreadable, WorkbookTooLarge
+from services.projects.model.milestone_row import MilestoneRow
 from services.projects.model.project import NotProjectLead, ProjectNotFound
 from services.projects.model.standing import MemberNotActive
 from services.projects.queries.projects import project_for_change
 from services.projects.use_cases.import_milestones import (
     Entered,
-    MilestoneRow,
     Result,
     import_milestones,
 )
@@ -63,11 +65,17 @@ READ: Final[Mapping[str, TypeAdapter[Any]]] = {
     "project_id": TypeAdapter(UUID),
     "accountable": TypeAdapter(Slug),
     "status": TypeAdapter(MilestoneStatus),
+    "progress_percent": TypeAdapter(Annotated[int, Field(ge=0, le=100)]),
+    "forecast_on": TypeAdapter(Day),
 }
+TOLD: Final[Mapping[str, Callable[[str], Any]]] = {"key": key_read, "depends_on": references_read}
+NUMBERS: Final = frozenset({"version", "progress_percent"})
+KNOWN: Final = frozenset({*FIXED, "key"})
 LANGUAGE: Final[TypeAdapter[str]] = TypeAdapter(LanguageTag)
 MILESTONES_MAX: Final = 1_000
 PROBLEMS_MAX: Final = 1_000
 WHOLE: Final = re.compile(r"[0-9]{1,10}")
+NAMES: Final = {"id": "is about the same milestone", "key": "has the same key"}
 NEVER_EMPTY: Final = ("due_on", "time_zone")
 
 
@@ -144,9 +152,10 @@ async def post_milestones_import(
 ) -> ImportOut:
     """Plan and change milestones by a table: all rows, or none. Only the lead may.
 
-    A row without an `id` plans a milestone; one with an `id` changes its words and its deadline
-    under the rules of the single changes, and `version` is its If-Match. If anything is refused,
-    `problems` names all of it by row and column, up to the first thousand.
+    A row without an `id` plans a milestone; one with an `id` changes its words, its deadline, what
+    it waits for and its progress under the rules of the single changes, and `version` is its
+    If-Match. The order of the rows says nothing. If anything is refused, `problems` names all of it
+    by row and column, up to the first thousand.
     """
     # Whoever may not learns nothing of the file, and we do not read it.
     project, standing, _ = await project_for_change(session, project_id, actor=actor)
@@ -189,7 +198,7 @@ def understood(table: Table) -> tuple[dict[int, MilestoneRow], list[int], list[F
     if len(flaws) > len(table.flaws):
         return {}, [], flaws
     rows: dict[int, MilestoneRow] = {}
-    seen: dict[UUID, int] = {}
+    seen: dict[UUID | str, int] = {}
     flawed = {flaw.row for flaw in table.flaws}
     skipped = [row.number for row in table.rows if row.cells.get("kind", "").strip() in OTHERS]
     if len(table.rows) - len(skipped) > MILESTONES_MAX:
@@ -202,12 +211,13 @@ def understood(table: Table) -> tuple[dict[int, MilestoneRow], list[int], list[F
             flaws.append(Flaw(row.number, "kind", "kind-unknown", "It is no kind of row."))
             continue
         fields, wrong = _fields(row)
-        named = fields.get("id")
-        if named in seen:
-            detail = f"Row {seen[named]} is about the same milestone."
-            wrong.append(Flaw(row.number, "id", "row-repeated", detail))
-        elif named is not None:
-            seen[named] = row.number
+        for name, kinship in NAMES.items():
+            named = fields.get(name)
+            if named in seen:
+                detail = f"Row {seen[named]} {kinship}."
+                wrong.append(Flaw(row.number, name, "row-repeated", detail))
+            elif named is not None:
+                seen[named] = row.number
         if not wrong and row.number not in flawed:
             rows[row.number] = MilestoneRow(**fields)
         flaws += wrong
@@ -222,20 +232,21 @@ def _unknown_columns(columns: tuple[str, ...]) -> Iterator[Flaw]:
                 LANGUAGE.validate_python(words[2])
             except ValidationError:
                 yield Flaw(1, column[:100], "column-unknown", "The language is no BCP 47 tag.")
-        elif column not in FIXED:
+        elif column not in KNOWN:
             yield Flaw(1, column[:100], "column-unknown", "No column has this name.")
 
 
 def _fields(row: Row) -> tuple[dict[str, Any], list[Flaw]]:
     """Read the cells of a row that say something about a milestone."""
     fields: dict[str, Any] = {"title": {}, "description": {}}
+    fields["has_forecast_on"] = "forecast_on" in row.cells
     wrong: list[Flaw] = []
     is_known = bool(row.cells.get("id", "").strip())
     for column, cell in row.cells.items():
         words = WORDS.fullmatch(column)
         name = words[1] if words is not None else column
         # A contribution has a description in no language, a milestone has it in several.
-        if name not in READ or (name == "description" and words is None):
+        if name not in READ.keys() | TOLD.keys() or (name == "description" and words is None):
             continue
         value: Any = None
         if cell.strip():
@@ -246,7 +257,7 @@ def _fields(row: Row) -> tuple[dict[str, Any], list[Flaw]]:
         elif is_known and name in NEVER_EMPTY:
             wrong.append(Flaw(row.number, column, "field-missing", "It must not be empty."))
         if words is None:
-            fields[name] = value
+            fields[name] = () if value is None and name == "depends_on" else value
         else:
             fields[name][words[2]] = value
     return fields, wrong
@@ -261,7 +272,9 @@ def _value(name: str, cell: str) -> Any:
     if name in {"title", "description"}:
         return READ[name].validate_python(cell)
     cell = cell.strip()
-    if name == "version" and not WHOLE.fullmatch(cell):
+    if name in TOLD:
+        return TOLD[name](cell)
+    if name in NUMBERS and not WHOLE.fullmatch(cell):
         raise ValueError("must be a whole number")
     return READ[name].validate_python(cell)
 

@@ -26,6 +26,7 @@ from services.projects.model.milestone import (
 )
 from services.projects.model.plan import (
     DEPENDENCIES_MAX,
+    LAG_DAYS_MAX,
     DeadlineTooEarly,
     Dependency,
     DependencyCycle,
@@ -162,7 +163,7 @@ class DependencyIn(Input):
     """What it waits for."""
 
     milestone_id: UUID
-    lag_days: Annotated[Whole, Field(le=3650, description="How many days longer.")] = 0
+    lag_days: Annotated[Whole, Field(le=LAG_DAYS_MAX, description="How many days longer.")] = 0
 
 
 class DependenciesIn(Input):
@@ -176,6 +177,9 @@ class DependenciesIn(Input):
         if len({one.milestone_id for one in value}) < len(value):
             raise ValueError("must name each milestone once")
         return value
+
+    def dependencies(self) -> list[Dependency]:
+        return [Dependency(one.milestone_id, one.lag_days) for one in self.depends_on]
 
 
 class MovedOut(Output):
@@ -456,7 +460,7 @@ async def put_milestone_dependencies(
         actor=actor,
         now=now,
         expected=expected,
-        depends_on=[Dependency(one.milestone_id, one.lag_days) for one in body.depends_on],
+        depends_on=body.dependencies(),
     )
     return answer(response, seen, now)
 

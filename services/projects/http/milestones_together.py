@@ -1,18 +1,25 @@
 """Several milestones changed in one request."""
 
 from abc import abstractmethod
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Annotated, Any, Final, Literal, cast
+from typing import Annotated, Final, Literal, cast
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import Field, model_validator
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.projects.http.fields import Description, Remark
-from services.projects.http.milestones import MilestoneOut, milestone_out
+from services.projects.http.milestones import (
+    Deadline,
+    DeadlineIn,
+    DependenciesIn,
+    MilestoneOut,
+    ProgressIn,
+    milestone_out,
+)
 from services.projects.model.milestone import MilestoneChanges
 from services.projects.model.project import ProjectNotFound
 from services.projects.model.standing import MemberNotActive
@@ -21,10 +28,11 @@ from services.projects.use_cases.cancel_milestone import cancel_milestone
 from services.projects.use_cases.change_milestone import change_milestone
 from services.projects.use_cases.change_milestones_together import change_milestones_together
 from services.projects.use_cases.complete_milestone import complete_milestone
-from services.projects.use_cases.reschedule_milestone import reschedule_milestone
+from services.projects.use_cases.in_turn import Stage, Step, move, stay, wait
+from services.projects.use_cases.report_progress import report_progress
 from services.projects.use_cases.start_milestone import start_milestone
 from shared.actor import Actor, MissingScope
-from shared.fields import INT4_MAX, OMITTED, Day, Input, Lines, Output, ZoneName
+from shared.fields import INT4_MAX, OMITTED, Input, Lines, Output
 from shared.http.idempotency import Idempotent, KeyInUse, KeyReused
 from shared.http.identity import CurrentActor
 from shared.http.problems import problem_among_others, refusals
@@ -52,22 +60,28 @@ class ChangeIn(Input):
     ]
 
     @abstractmethod
-    def done_in(
-        self, session: AsyncSession, actor: Actor, now: datetime
-    ) -> Callable[[], Awaitable[MilestoneSeen]]:
-        """Name the use case with all that it needs."""
-
-    def _about(self, session: AsyncSession, actor: Actor, now: datetime) -> dict[str, Any]:
-        return {
-            "session": session,
-            "milestone_id": self.id,
-            "actor": actor,
-            "now": now,
-            "expected": None,  # compared before the first of them changes anything
-        }
+    def steps(
+        self, session: AsyncSession, seen: MilestoneSeen, *, actor: Actor, now: datetime
+    ) -> Sequence[Step]:
+        """Say how it is done."""
 
 
-class Rewording(ChangeIn):
+class Single(ChangeIn):
+    """Something that one use case does, and that holds nothing up."""
+
+    @abstractmethod
+    def use_case(self) -> Callable[..., Awaitable[MilestoneSeen]]:
+        """Name it, with what only it needs."""
+
+    def steps(
+        self, session: AsyncSession, seen: MilestoneSeen, *, actor: Actor, now: datetime
+    ) -> Sequence[Step]:
+        # The version was compared before the first of all changes was made.
+        make = partial(self.use_case(), session, seen[0].id, actor=actor, now=now, expected=None)
+        return [Step(Stage.FREE, make)]
+
+
+class Rewording(Single):
     """Other words."""
 
     action: Literal["change"]
@@ -80,71 +94,81 @@ class Rewording(ChangeIn):
             raise ValueError("must name at least one field")
         return self
 
-    def done_in(
-        self, session: AsyncSession, actor: Actor, now: datetime
-    ) -> Callable[[], Awaitable[MilestoneSeen]]:
+    def use_case(self) -> Callable[..., Awaitable[MilestoneSeen]]:
         changes = self.model_dump(include={"title", "description"}, exclude_unset=True)
-        return partial(
-            change_milestone,
-            **self._about(session, actor, now),
-            changes=cast(MilestoneChanges, changes),
-        )
+        return partial(change_milestone, changes=cast(MilestoneChanges, changes))
 
 
-class Rescheduling(ChangeIn):
+class Rescheduling(ChangeIn, DeadlineIn):
     """Another deadline."""
 
     action: Literal["reschedule"]
-    due_on: Day
-    time_zone: ZoneName
 
-    def done_in(
-        self, session: AsyncSession, actor: Actor, now: datetime
-    ) -> Callable[[], Awaitable[MilestoneSeen]]:
+    def steps(
+        self, session: AsyncSession, seen: MilestoneSeen, *, actor: Actor, now: datetime
+    ) -> Sequence[Step]:
+        wanted = Deadline(due_on=self.due_on, time_zone=self.time_zone)
+        return [
+            move(session, seen, actor=actor, now=now, **wanted),
+            stay(session, seen, actor=actor, now=now, **wanted),
+        ]
+
+
+class Waiting(ChangeIn, DependenciesIn):
+    """Other milestones to wait for."""
+
+    action: Literal["change_dependencies"]
+
+    def steps(
+        self, session: AsyncSession, seen: MilestoneSeen, *, actor: Actor, now: datetime
+    ) -> Sequence[Step]:
+        return wait(session, seen, actor=actor, now=now, on=self.dependencies())
+
+
+class Progress(Single, ProgressIn):
+    """How far it is."""
+
+    action: Literal["report_progress"]
+
+    def use_case(self) -> Callable[..., Awaitable[MilestoneSeen]]:
         return partial(
-            reschedule_milestone,
-            **self._about(session, actor, now),
-            due_on=self.due_on,
-            time_zone=self.time_zone,
+            report_progress,
+            progress_percent=self.progress_percent,
+            forecast_on=self.forecast_on,
         )
 
 
-class Start(ChangeIn):
+class Start(Single):
     """The beginning of the work."""
 
     action: Literal["start"]
 
-    def done_in(
-        self, session: AsyncSession, actor: Actor, now: datetime
-    ) -> Callable[[], Awaitable[MilestoneSeen]]:
-        return partial(start_milestone, **self._about(session, actor, now))
+    def use_case(self) -> Callable[..., Awaitable[MilestoneSeen]]:
+        return start_milestone
 
 
-class Completion(ChangeIn):
+class Completion(Single):
     """The end of the work."""
 
     action: Literal["complete"]
 
-    def done_in(
-        self, session: AsyncSession, actor: Actor, now: datetime
-    ) -> Callable[[], Awaitable[MilestoneSeen]]:
-        return partial(complete_milestone, **self._about(session, actor, now))
+    def use_case(self) -> Callable[..., Awaitable[MilestoneSeen]]:
+        return complete_milestone
 
 
-class Cancellation(ChangeIn):
+class Cancellation(Single):
     """The end without a result."""
 
     action: Literal["cancel"]
     reason: Remark
 
-    def done_in(
-        self, session: AsyncSession, actor: Actor, now: datetime
-    ) -> Callable[[], Awaitable[MilestoneSeen]]:
-        return partial(cancel_milestone, **self._about(session, actor, now), reason=self.reason)
+    def use_case(self) -> Callable[..., Awaitable[MilestoneSeen]]:
+        return partial(cancel_milestone, reason=self.reason)
 
 
 AnyChange = Annotated[
-    Rewording | Rescheduling | Start | Completion | Cancellation, Field(discriminator="action")
+    Rewording | Rescheduling | Waiting | Progress | Start | Completion | Cancellation,
+    Field(discriminator="action"),
 ]
 
 
@@ -161,8 +185,9 @@ class ChangesIn(Input):
 
 
 class MilestonesOut(Output):
-    """The milestones in the order in which they were named."""
+    """The milestones in the order in which they were named, as they are or would be after all."""
 
+    dry_run: bool
     items: list[MilestoneOut]
 
 
@@ -174,9 +199,14 @@ class MilestonesOut(Output):
     ),
 )
 async def post_milestones_bulk(
-    project_id: UUID, body: ChangesIn, session: Transaction, actor: CurrentActor, now: Now
+    project_id: UUID,
+    body: ChangesIn,
+    session: Transaction,
+    actor: CurrentActor,
+    now: Now,
+    dry_run: Annotated[bool, Query(description="Only say what would happen.")] = False,
 ) -> MilestonesOut:
-    """Change several milestones of a project: all of them, or none.
+    """Change several milestones of a project: all of them, or none, whatever their order.
 
     If any is refused, `problems` holds the problem of each refused one with its `index`, as the
     address of that verb would answer it, but without `current`.
@@ -185,8 +215,12 @@ async def post_milestones_bulk(
         session,
         project_id,
         actor=actor,
-        changes={item.id: item.done_in(session, actor, now) for item in body.items},
+        changes={
+            item.id: partial(item.steps, session, actor=actor, now=now) for item in body.items
+        },
         versions={item.id: item.version for item in body.items},
+        shown=partial(milestone_out, now=now),
+        keep=not dry_run,
     )
     refused = {
         index: outcome for index, outcome in enumerate(outcomes) if isinstance(outcome, Refusal)
@@ -198,6 +232,5 @@ async def post_milestones_bulk(
         raise SomeRefused(
             f"Refused are {len(refused)} of {len(outcomes)}.", members={"problems": problems}
         )
-    return MilestonesOut(
-        items=[milestone_out(seen, now) for seen in outcomes if not isinstance(seen, Refusal)]
-    )
+    done = [outcome for outcome in outcomes if not isinstance(outcome, Refusal)]
+    return MilestonesOut(dry_run=dry_run, items=done)

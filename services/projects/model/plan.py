@@ -6,7 +6,7 @@ instants at which their days end. What is completed or cancelled holds nobody up
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import cached_property, lru_cache
 from typing import Any, Final, NamedTuple
@@ -19,6 +19,7 @@ from shared.refusals import Conflict, Invalid
 
 OPEN: Final[frozenset[MilestoneStatus]] = frozenset({"planned", "in_progress"})
 DEPENDENCIES_MAX: Final = 50
+LAG_DAYS_MAX: Final = 3650
 INSTANT: Final = timedelta(microseconds=1)
 
 
@@ -47,6 +48,16 @@ class Dependency(NamedTuple):
 def dependencies_in(stored: Sequence[Mapping[str, Any]]) -> list[Dependency]:
     """Read dependencies as a milestone stores them."""
     return [Dependency(UUID(one["milestone_id"]), one["lag_days"]) for one in stored]
+
+
+def loosened(old: Sequence[Dependency], wanted: Sequence[Dependency]) -> list[Dependency]:
+    """What of old dependencies is wanted as well: less than either, so that it never holds up."""
+    lags = dict(wanted)
+    return [
+        Dependency(needed, min(lag_days, lags[needed]))
+        for needed, lag_days in old
+        if needed in lags
+    ]
 
 
 def local_day(moment: datetime, time_zone: str) -> date:
@@ -95,45 +106,55 @@ class Plan:
         steps: in any order. What depends on something that is not among them does not wait for it.
     """
 
+    # What is found once holds no step, which is another one after its deadline has moved. It is
+    # forgotten when something waits for something else.
+
     def __init__(self, steps: Iterable[Step]) -> None:
         self.steps: Final = {step.id: step for step in steps}
 
     @cached_property
-    def _followers(self) -> Mapping[UUID, list[tuple[Step, int]]]:
+    def _followers(self) -> Mapping[UUID, list[tuple[UUID, int]]]:
         """By milestone those that wait for it, with their lag."""
-        found: dict[UUID, list[tuple[Step, int]]] = {each: [] for each in self.steps}
+        found: dict[UUID, list[tuple[UUID, int]]] = {each: [] for each in self.steps}
         for step in self.steps.values():
             for needed, lag_days in step.depends_on:
                 if needed in found:
-                    found[needed].append((step, lag_days))
+                    found[needed].append((step.id, lag_days))
         return found
 
     @cached_property
-    def _in_order(self) -> list[Step]:
+    def _ids_in_order(self) -> list[UUID]:
         """Each after all that it waits for."""
         waiting = {
             step.id: sum(needed.milestone_id in self.steps for needed in step.depends_on)
             for step in self.steps.values()
         }
-        ready = [step for step in self.steps.values() if not waiting[step.id]]
-        for step in ready:  # grows while it is walked
-            for follower, _ in self._followers[step.id]:
-                waiting[follower.id] -= 1
-                if not waiting[follower.id]:
+        ready = [each for each in self.steps if not waiting[each]]
+        for each in ready:  # grows while it is walked
+            for follower, _ in self._followers[each]:
+                waiting[follower] -= 1
+                if not waiting[follower]:
                     ready.append(follower)
         return ready
+
+    @property
+    def _in_order(self) -> list[Step]:
+        return [self.steps[each] for each in self._ids_in_order]
+
+    @property
+    def places(self) -> dict[UUID, int]:
+        """Where each milestone stands in an order in which it comes after all it waits for."""
+        return {each: place for place, each in enumerate(self._ids_in_order)}
 
     def following(self, milestone_id: UUID) -> list[Step]:
         """The open milestones that wait for this one, however far behind it, nearest first."""
         reached = {milestone_id}
-        for step in self._in_order:
-            if step.id in reached:
-                reached.update(follower.id for follower, _ in self._followers[step.id])
-        return [
-            step
-            for step in self._in_order
-            if step.id in reached and step.id != milestone_id and step.is_open
-        ]
+        found = []
+        for each in self._ids_in_order:
+            if each in reached:
+                reached.update(follower for follower, _ in self._followers[each])
+                found.append(self.steps[each])
+        return [step for step in found if step.id != milestone_id and step.is_open]
 
     def ensure_can_depend(self, milestone_id: UUID, on: Sequence[Dependency]) -> None:
         """Refuse dependencies that make no sense, or that its deadline does not allow.
@@ -183,6 +204,17 @@ class Plan:
         Each keeps its time zone, and moves no further than it must.
         """
         return self._giving_way(self.following(milestone_id), {milestone_id: (due_on, time_zone)})
+
+    def note_due(self, milestone_id: UUID, due_on: date, time_zone: str) -> None:
+        """Know that a deadline has moved."""
+        step = self.steps[milestone_id]
+        self.steps[milestone_id] = replace(step, due_on=due_on, time_zone=time_zone)
+
+    def note_waiting(self, milestone_id: UUID, on: Sequence[Dependency]) -> None:
+        """Know what a milestone waits for now."""
+        self.steps[milestone_id] = replace(self.steps[milestone_id], depends_on=on)
+        self.__dict__.pop("_followers", None)
+        self.__dict__.pop("_ids_in_order", None)
 
     def in_order(self) -> dict[UUID, date]:
         """Find which deadlines lie before what they wait for, and the first days that do not."""
@@ -239,9 +271,9 @@ class Plan:
         reached, found = {milestone_id}, [self.steps[milestone_id]]
         for step in found:  # grows while it is walked
             for follower, _ in self._followers[step.id]:
-                if follower.id not in reached:
-                    reached.add(follower.id)
-                    found.append(follower)
+                if follower not in reached:
+                    reached.add(follower)
+                    found.append(self.steps[follower])
         return found[1:]
 
     def _earliest_due(
@@ -273,10 +305,11 @@ class Plan:
     def _latest_done(self, step: Step, latest: Mapping[UUID, date], end: datetime) -> date:
         if step.completed_on is not None:
             return step.completed_on
+        followers = [(self.steps[each], lag) for each, lag in self._followers[step.id]]
         days = [
             _last_day_by(_end(latest[follower.id], follower.time_zone), step.time_zone)
             - timedelta(days=lag_days)
-            for follower, lag_days in self._followers[step.id]
+            for follower, lag_days in followers
             if follower.is_open
         ]
         return min(days, default=_last_day_by(end, step.time_zone))

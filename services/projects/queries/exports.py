@@ -8,7 +8,7 @@ page asks again who may see it: what the actor stops seeing meanwhile does not c
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import Final
@@ -20,6 +20,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 from services.projects.model.contribution import Contribution
 from services.projects.model.milestone import Milestone
+from services.projects.model.participation import Participation
 from services.projects.model.project import Project
 from services.projects.queries.standings import (
     HOME,
@@ -66,6 +67,13 @@ _CONTRIBUTIONS: Final = Question(
     .order_by(Contribution.id)
 )
 
+_PARTICIPATIONS: Final = Question(
+    select(Participation)
+    .join(Participation.project)
+    .where(Participation.project_id == _IDS, VISIBLE)
+    .order_by(Participation.project_id, Participation.created_at, Participation.id)
+)
+
 _SIZE: Final = Question(
     select(
         select(func.count()).where(Milestone.project_id == _IDS).scalar_subquery(),
@@ -74,6 +82,7 @@ _SIZE: Final = Question(
         .join(Milestone, Contribution.milestone_id == Milestone.id)
         .where(Milestone.project_id == _IDS)
         .scalar_subquery(),
+        select(func.count()).where(Participation.project_id == _IDS).scalar_subquery(),
     )
 )
 
@@ -97,17 +106,23 @@ BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A project, and some of its milestones with what is contributed to them."""
+    """A project, and some of its milestones with what is contributed to them.
+
+    The first part of a project has its participations, if they were asked for.
+    """
 
     project: Project
     milestones: Sequence[Milestone]
     is_first: bool
+    participations: Sequence[Participation] = ()
 
 
-async def size_of(reading: Reading, projects: Sequence[UUID]) -> int:
+async def size_of(
+    reading: Reading, projects: Sequence[UUID], *, with_participations: bool = False
+) -> int:
     """Count the milestones and contributions of projects."""
-    [(milestones, contributions)] = await reading.rows(_SIZE, {"projects": projects})
-    return int(milestones + contributions)
+    [(milestones, contributions, places)] = await reading.rows(_SIZE, {"projects": projects})
+    return int(milestones + contributions + (places if with_participations else 0))
 
 
 async def languages_of_milestones(
@@ -120,7 +135,11 @@ async def languages_of_milestones(
 
 
 async def parts_of(
-    readings: Readings, projects: Sequence[UUID], *, actor: Actor
+    readings: Readings,
+    projects: Sequence[UUID],
+    *,
+    actor: Actor,
+    with_participations: bool = False,
 ) -> AsyncIterator[list[Part]]:
     """Read projects in the order of their ids, which is that of their making.
 
@@ -138,9 +157,13 @@ async def parts_of(
         async with readings() as reading:
             rows = await reading.rows(_PROJECTS, parameters(actor, projects=ids))
             milestones = await _milestones_after(reading, ids, None, actor=actor)
+            places = await _participations(reading, ids if with_participations else (), actor=actor)
         for _, home in rows[:1]:
             reading_from(actor, home, None)
-        waiting = deque(project for project, _ in rows)
+        waiting = deque(
+            Part(project, [], is_first=True, participations=places.get(project.id, ()))
+            for project, _ in rows
+        )
         current: Project | None = None
         while milestones:
             parts = _parts(waiting, current, milestones)
@@ -151,29 +174,41 @@ async def parts_of(
             async with readings() as reading:
                 milestones = await _milestones_after(reading, ids, milestones[-1], actor=actor)
         if waiting:
-            yield [Part(project, [], is_first=True) for project in waiting]
+            yield list(waiting)
 
 
 def _parts(
-    waiting: deque[Project], current: Project | None, milestones: Sequence[Milestone]
+    waiting: deque[Part], current: Project | None, milestones: Sequence[Milestone]
 ) -> list[Part]:
     """Put milestones to their projects, and before them the projects that have none.
 
     Args:
-        waiting: projects that have not begun, in order; those that begin are taken from it.
+        waiting: beginnings of projects, in order; those that begin are taken from it.
         current: the project that began last, which may go on.
         milestones: in the order of their projects.
     """
     parts = []
     for project_id, found in groupby(milestones, key=lambda milestone: milestone.project_id):
-        while waiting and waiting[0].id < project_id:
-            parts.append(Part(waiting.popleft(), [], is_first=True))
-        if waiting and waiting[0].id == project_id:
-            parts.append(Part(waiting.popleft(), list(found), is_first=True))
+        while waiting and waiting[0].project.id < project_id:
+            parts.append(waiting.popleft())
+        if waiting and waiting[0].project.id == project_id:
+            parts.append(replace(waiting.popleft(), milestones=list(found)))
         elif current is not None and current.id == project_id:
             parts.append(Part(current, list(found), is_first=False))
         # What is left came into sight between two statements, without its project.
     return parts
+
+
+async def _participations(
+    reading: Reading, projects: Sequence[UUID], *, actor: Actor
+) -> dict[UUID, list[Participation]]:
+    """Read who was asked into projects, by project."""
+    found: dict[UUID, list[Participation]] = {}
+    if projects:
+        rows = await reading.rows(_PARTICIPATIONS, parameters(actor, projects=projects))
+        for (participation,) in rows:
+            found.setdefault(participation.project_id, []).append(participation)
+    return found
 
 
 async def _milestones_after(

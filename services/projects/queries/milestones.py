@@ -107,6 +107,12 @@ async def give_needed(
         milestone.knows([steps[one.milestone_id] for one in milestone.dependencies])
 
 
+async def give_needed_now(session: AsyncSession, milestones: Sequence[Milestone]) -> None:
+    """Let milestones know how those that they depend on are after what this transaction did."""
+    await session.flush()
+    await give_needed(milestones, lambda ids: _NEEDED.asked_in(session, {"milestones": ids}))
+
+
 async def plan_of(session: AsyncSession, project_id: UUID) -> Plan:
     """Load the plan of a project that is locked, with what this transaction has changed in it."""
     await session.flush()

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.projects.model.plan import Dependency
+from services.projects.model.plan import Dependency, Plan
 from services.projects.queries.milestones import MilestoneSeen, milestone_for_change, plan_of
 from shared.actor import Actor
 from shared.contracts.projects import MilestoneDependenciesChanged
@@ -22,8 +22,13 @@ async def change_dependencies(
     now: datetime,
     expected: int | None,
     depends_on: Sequence[Dependency],
+    seen: MilestoneSeen | None = None,
+    plan: Plan | None = None,
 ) -> MilestoneSeen:
     """Let a milestone depend on these milestones of its project and no others.
+
+    `seen` is the milestone as it was loaded for change in this transaction, if it was, and `plan`
+    that of its project, which knows of the change afterwards.
 
     Raises:
         MilestoneNotFound: for the actor there is none.
@@ -35,12 +40,14 @@ async def change_dependencies(
         DependencyCycle: one of them waits for this milestone, or is it.
         DeadlineTooEarly: the milestone is due before it could be done.
     """
-    milestone, standing = await milestone_for_change(session, milestone_id, actor=actor)
+    milestone, standing = seen or await milestone_for_change(session, milestone_id, actor=actor)
     milestone.ensure_lead_or_accountable(standing)
     before = milestone.state()
     ensure_version(expected, before)
-    plan = await plan_of(session, milestone.project_id)
+    if plan is None:
+        plan = await plan_of(session, milestone.project_id)
     milestone.wait_for(depends_on, plan=plan, by=standing, at=now)
+    plan.note_waiting(milestone.id, depends_on)
     announce(
         session,
         MilestoneDependenciesChanged.about(

@@ -1,55 +1,43 @@
 """Use case: the lead enters the milestones of a project as a table."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.projects.model.milestone import Milestone, MilestoneChanges, no_milestone
+from services.projects.model.milestone import Milestone, no_milestone
+from services.projects.model.milestone_row import (
+    MilestoneRow,
+    Reference,
+    changes_of,
+    ensure_complete,
+    ensure_here,
+    ensure_known,
+    ensure_the_rest_stays,
+    missing,
+    reports_progress,
+    unknown,
+)
+from services.projects.model.plan import Dependency, Plan
 from services.projects.model.rewording import reworded
 from services.projects.queries.milestones_together import milestones_for_change
-from services.projects.queries.projects import project_for_change
+from services.projects.queries.projects import ProjectSeen, project_for_change
+from services.projects.use_cases.change_dependencies import change_dependencies
 from services.projects.use_cases.change_milestone import change_milestone
+from services.projects.use_cases.in_turn import Change, Stage, Step, make_in_turn, move, stay, wait
 from services.projects.use_cases.plan_milestone import plan_milestone
-from services.projects.use_cases.reschedule_milestone import reschedule_milestone
+from services.projects.use_cases.report_progress import report_progress
 from shared.actor import Actor
-from shared.all_or_nothing import all_or_nothing
 from shared.http.preconditions import ensure_version
-from shared.refusals import Conflict, Invalid, Refusal
+from shared.refusals import Refusal
 
-Result = Literal["planned", "changed", "rescheduled", "unchanged"]
-
-
-class FieldMissing(Invalid):
-    code = "field-missing"
-    title = "The milestone cannot be without this"
-
-
-class NotChangedHere(Conflict):
-    code = "not-changed-here"
-    title = "A table changes the words and the deadline of a milestone, and nothing else"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MilestoneRow:
-    """What a table says of one milestone; nothing where it says nothing.
-
-    Words are by language, and nothing in a language ends what was written in it.
-    """
-
-    id: UUID | None = None
-    version: int | None = None
-    title: Mapping[str, str | None] = field(default_factory=dict)
-    description: Mapping[str, str | None] = field(default_factory=dict)
-    due_on: date | None = None
-    time_zone: str | None = None
-    project_id: UUID | None = None
-    accountable: str | None = None
-    status: str | None = None
+Result = Literal[
+    "planned", "changed", "progress_reported", "rescheduled", "dependencies_changed", "unchanged"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +59,14 @@ async def import_milestones(
 ) -> list[Entered | Refusal]:
     """Plan the milestones of rows without an id, and change those that the others name.
 
-    Each goes through the use case that does the same alone.
+    Each goes through the use cases that do the same alone, whatever the order of the rows.
 
     Args:
         session: of the request.
         project_id: that all rows belong to.
         actor: who asks.
         now: the instant.
-        rows: each milestone at most once.
+        rows: each milestone and each key at most once.
         keep: else it is only tried.
 
     Returns:
@@ -88,141 +76,179 @@ async def import_milestones(
         ProjectNotFound: for the actor there is none.
         MissingScope, MemberNotActive, NotProjectLead: the actor may not.
     """
-    project, standing, progress = await project_for_change(session, project_id, actor=actor)
+    seen = await project_for_change(session, project_id, actor=actor)
+    project, standing, _ = seen
     project.ensure_led_by(standing)
     named = [row.id for row in rows if row.id is not None]
     found = await milestones_for_change(session, project_id, named)
-    # A row may move what another one is about, so versions are those of before all of them.
-    before = {milestone.id: milestone.state() for milestone in found.values()}
+    entering = Entering(session, seen, found, rows, actor=actor, now=now)
+    return await make_in_turn(
+        session, project_id, [entering.change_by(row) for row in rows], keep=keep
+    )
 
-    async def enter(row: MilestoneRow) -> Entered:
-        ensure_here(row, project_id)
-        if row.id is None:
-            return await plan(row)
-        milestone = found.get(row.id)
-        if milestone is None:
-            raise no_milestone(row.id)
-        return await change(row, milestone)
 
-    async def plan(row: MilestoneRow) -> Entered:
+class Entering:
+    """The rows of a table on their way into a project.
+
+    Args:
+        session: in which the project is locked.
+        seen: the project, loaded for change.
+        found: the milestones that rows name, as they are before all of them.
+        rows: the table.
+        actor: who enters it.
+        now: when.
+    """
+
+    def __init__(
+        self,
+        session: AsyncSession,
+        seen: ProjectSeen,
+        found: Mapping[UUID, Milestone],
+        rows: Sequence[MilestoneRow],
+        *,
+        actor: Actor,
+        now: datetime,
+    ) -> None:
+        self._session = session
+        self._seen = seen
+        self._found = found
+        self._about: dict[str, Any] = {"actor": actor, "now": now}
+        self._ids = {row.key: row.id for row in rows if row.key is not None and row.id is not None}
+        self._yet_to_plan = {row.key for row in rows if row.key is not None and row.id is None}
+
+    def change_by(self, row: MilestoneRow) -> Change[Entered] | Refusal:
+        """Say what a row is to do, or why it cannot."""
+        try:
+            ensure_here(row, self._seen[0].id)
+            if row.id is None:
+                return self._planning(row)
+            milestone = self._found.get(row.id)
+            if milestone is None:
+                return no_milestone(row.id)
+            return self._changing(row, milestone)
+        except Refusal as refusal:
+            return refusal
+
+    def _planning(self, row: MilestoneRow) -> Change[Entered]:
+        project, standing, _ = self._seen
         title = reworded(None, row.title)
         if not title:
             raise missing("title")
         due_on, time_zone, accountable = ensure_complete(row)
-        milestone, _ = await plan_milestone(
-            session,
-            project_id,
-            actor=actor,
-            now=now,
-            title=title,
-            description=reworded(None, row.description) or None,
-            due_on=due_on,
-            time_zone=time_zone,
-            accountable=accountable,
-            seen=(project, standing, progress),
-        )
-        return Entered(milestone.id, ("planned",))
+        ensure_known(row.depends_on or (), self._ids.keys() | self._yet_to_plan)
+        description = reworded(None, row.description) or None
+        planned: list[Milestone] = []
 
-    async def change(row: MilestoneRow, milestone: Milestone) -> Entered:
-        ensure_version(row.version, before[milestone.id])
-        ensure_the_rest_stays(row, milestone)
-        results: list[Result] = []
-        deadline = (row.due_on or milestone.due_on, row.time_zone or milestone.time_zone)
-        is_moved = deadline != (milestone.due_on, milestone.time_zone)
-        if changes := changes_of(row, milestone):
-            await change_milestone(
-                session,
-                milestone.id,
-                actor=actor,
-                now=now,
-                expected=None,
-                changes=changes,
-                seen=(milestone, standing),
-            )
-            results.append("changed")
-        if is_moved:
-            due_on, time_zone = deadline
-            await reschedule_milestone(
-                session,
-                milestone.id,
-                actor=actor,
-                now=now,
-                expected=None,
+        async def plan() -> None:
+            milestone, _ = await plan_milestone(
+                self._session,
+                project.id,
+                title=title,
+                description=description,
                 due_on=due_on,
                 time_zone=time_zone,
-                seen=(milestone, standing),
+                accountable=accountable,
+                seen=self._seen,
+                **self._about,
             )
+            planned.append(milestone)
+            if row.key is not None:
+                self._ids[row.key] = milestone.id
+
+        async def report() -> None:
+            await self._report(row, planned[0])
+
+        async def depend(plan: Plan) -> None:
+            await change_dependencies(
+                self._session,
+                planned[0].id,
+                expected=None,
+                depends_on=self._resolved(row.depends_on or ()),
+                seen=(planned[0], standing),
+                plan=plan,
+                **self._about,
+            )
+
+        async def outcome() -> Entered:
+            return Entered(planned[0].id, ("planned",))
+
+        steps = [Step(Stage.FREE, plan)]
+        if row.progress_percent or row.forecast_on is not None:
+            steps.append(Step(Stage.FREE, report))
+        if row.depends_on:
+            steps.append(Step(Stage.BIND, depend))
+        return Change(None, steps, outcome)
+
+    def _changing(self, row: MilestoneRow, milestone: Milestone) -> Change[Entered]:
+        ensure_version(row.version, milestone.state())
+        ensure_the_rest_stays(row, milestone)
+        seen = (milestone, self._seen[1])
+        steps: list[Step] = []
+        results: list[Result] = []
+        if changes := changes_of(row, milestone):
+            reword = partial(change_milestone, changes=changes, expected=None, seen=seen)
+            steps.append(
+                Step(Stage.FREE, partial(reword, self._session, milestone.id, **self._about))
+            )
+            results.append("changed")
+        if reports_progress(row, milestone):
+            steps.append(Step(Stage.FREE, partial(self._report, row, milestone)))
+            results.append("progress_reported")
+        deadline = (row.due_on or milestone.due_on, row.time_zone or milestone.time_zone)
+        wanted = {"due_on": deadline[0], "time_zone": deadline[1], **self._about}
+        if deadline != (milestone.due_on, milestone.time_zone):
+            steps.append(move(self._session, seen, **wanted))
             results.append("rescheduled")
-        return Entered(milestone.id, tuple(results) or ("unchanged",))
+        if row.due_on is not None or row.time_zone is not None:
+            steps.append(stay(self._session, seen, **wanted))
+        if waiting := self._waiting(row, milestone):
+            steps += waiting
+            results.append("dependencies_changed")
 
-    return await all_or_nothing(session, [partial(enter, row) for row in rows], keep=keep)
+        async def outcome() -> Entered:
+            return Entered(milestone.id, tuple(results) or ("unchanged",))
 
+        return Change(milestone.id, steps, outcome)
 
-def ensure_here(row: MilestoneRow, project_id: UUID) -> None:
-    """Refuse a row of another project.
+    def _waiting(self, row: MilestoneRow, milestone: Milestone) -> list[Step]:
+        """The steps to what a row waits for, if that is new."""
+        if row.depends_on is None:
+            return []
+        ensure_known(row.depends_on, self._ids.keys() | self._yet_to_plan)
+        planned = [each for each in row.depends_on if each.to in self._yet_to_plan]
+        on = self._resolved(each for each in row.depends_on if each not in planned)
+        if not planned and dict(on) == dict(milestone.dependencies):
+            return []
+        return wait(
+            self._session,
+            (milestone, self._seen[1]),
+            on=on,
+            and_on=partial(self._resolved, planned) if planned else None,
+            **self._about,
+        )
 
-    Raises:
-        NotChangedHere: the row names another one.
-    """
-    if row.project_id not in {None, project_id}:
-        raise not_changed("project_id")
+    async def _report(self, row: MilestoneRow, milestone: Milestone) -> None:
+        percent = row.progress_percent
+        await report_progress(
+            self._session,
+            milestone.id,
+            expected=None,
+            progress_percent=milestone.progress_percent if percent is None else percent,
+            forecast_on=row.forecast_on if row.has_forecast_on else milestone.forecast_on,
+            seen=(milestone, self._seen[1]),
+            **self._about,
+        )
 
+    def _resolved(self, references: Iterable[Reference]) -> list[Dependency]:
+        """Find the milestones that are meant; of one that is named twice the longer lag counts.
 
-def ensure_the_rest_stays(row: MilestoneRow, milestone: Milestone) -> None:
-    """Refuse a row in which somebody has changed what a table does not change.
-
-    Raises:
-        NotChangedHere: something else than words and deadline is different.
-    """
-    if row.accountable not in {None, milestone.accountable}:
-        raise not_changed("accountable")
-    if row.status not in {None, milestone.status}:
-        raise not_changed("status")
-
-
-def not_changed(column: str) -> NotChangedHere:
-    return NotChangedHere("Leave it as it is, or empty.", members={"column": column})
-
-
-def changes_of(row: MilestoneRow, milestone: Milestone) -> MilestoneChanges:
-    """What of the words in a row is new.
-
-    Raises:
-        FieldMissing: no title would be left.
-        TextsTooLong: with what stays it is too much.
-    """
-    changes = MilestoneChanges()
-    title = reworded(milestone.title, row.title)
-    description = reworded(milestone.description, row.description)
-    if not title:
-        raise missing("title")
-    if title != milestone.title:
-        changes["title"] = title
-    if description != (milestone.description or {}):
-        changes["description"] = description or None
-    return changes
-
-
-def ensure_complete(row: MilestoneRow) -> tuple[date, str, str]:
-    """Refuse a new milestone without what it needs.
-
-    Returns:
-        Its day, its time zone, and who is accountable.
-
-    Raises:
-        FieldMissing: something is not there.
-        NotChangedHere: it is said to be further than planned.
-    """
-    if row.status not in {None, "planned"}:
-        raise not_changed("status")
-    if row.due_on is None:
-        raise missing("due_on")
-    if row.time_zone is None:
-        raise missing("time_zone")
-    if row.accountable is None:
-        raise missing("accountable")
-    return row.due_on, row.time_zone, row.accountable
-
-
-def missing(column: str) -> FieldMissing:
-    return FieldMissing(f"There is no {column}.", members={"column": column})
+        Raises:
+            DependencyUnknown: that of a key has not been planned.
+        """
+        lags: dict[UUID, int] = {}
+        for to, lag_days in references:
+            found = self._ids.get(to) if isinstance(to, str) else to
+            if found is None:
+                raise unknown(to)
+            lags[found] = max(lag_days, lags.get(found, 0))
+        return [Dependency(*each) for each in lags.items()]

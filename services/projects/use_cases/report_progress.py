@@ -21,8 +21,11 @@ async def report_progress(
     expected: int | None,
     progress_percent: int,
     forecast_on: date | None,
+    seen: MilestoneSeen | None = None,
 ) -> MilestoneSeen:
     """Say how far a milestone is, and on which day it is expected to be done, if that is known.
+
+    `seen` is the milestone as it was loaded for change in this transaction, if it was.
 
     Raises:
         MilestoneNotFound: for the actor there is none.
@@ -30,7 +33,7 @@ async def report_progress(
         VersionStale: the milestone is not at the expected version.
         ProjectEnded, ProjectNotActive, MilestoneEnded: there is no work to do.
     """
-    milestone, standing = await milestone_for_change(session, milestone_id, actor=actor)
+    milestone, standing = seen or await milestone_for_change(session, milestone_id, actor=actor)
     milestone.ensure_accountable(standing)
     before = milestone.state()
     ensure_version(expected, before)

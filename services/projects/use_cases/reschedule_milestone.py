@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.projects.model.decision import Question
 from services.projects.model.milestone import affected_by
+from services.projects.model.plan import Plan
 from services.projects.queries.decisions import DecisionSeen
 from services.projects.queries.milestones import MilestoneSeen, milestone_for_change, plan_of
 from services.projects.use_cases.give_way import give_way
@@ -78,10 +79,12 @@ async def reschedule_milestone(
     due_on: date,
     time_zone: str,
     seen: MilestoneSeen | None = None,
+    plan: Plan | None = None,
 ) -> MilestoneSeen:
     """Let a milestone be due at the end of another day, and what waits for it no earlier.
 
-    `seen` is the milestone as it was loaded for change in this transaction, if it was.
+    `seen` is the milestone as it was loaded for change in this transaction, if it was, and `plan`
+    that of its project, which knows of the move afterwards.
 
     Raises:
         MilestoneNotFound: for the actor there is none.
@@ -95,8 +98,12 @@ async def reschedule_milestone(
     milestone.project.ensure_led_by(standing)
     before = milestone.state()
     ensure_version(expected, before)
-    plan = await plan_of(session, milestone.project_id)
+    if plan is None:
+        plan = await plan_of(session, milestone.project_id)
     moved = milestone.reschedule(due_on, time_zone, plan=plan, by=standing, at=now)
+    plan.note_due(milestone.id, due_on, time_zone)
+    for each, day in moved.items():
+        plan.note_due(each, day, plan.steps[each].time_zone)
     audience = milestone.project.audience(standing.places)
     announce(
         session,

@@ -2,7 +2,7 @@
 
 A text has a column for each language that occurs, such as `title[en]` and `title[ja]`, after all
 other columns. A deadline is the end of the day `due_on` in `time_zone`; `due_at` says the same as
-an instant in UTC.
+an instant in UTC. A charter is no cell but a document: tables only say which version is in force.
 """
 
 from collections import Counter
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from services.projects.http.tables.cells import Value, instant
+from services.projects.http.tables.dependencies import dependencies_written
 from services.projects.model.contribution import Contribution
 from services.projects.model.milestone import Milestone
 from services.projects.model.project import Project
@@ -33,6 +34,8 @@ PROJECT: Final[Columns] = {
     "ends_on": lambda project: project.ends_on,
     "created_at": lambda project: instant(project.created_at),
     "updated_at": lambda project: instant(project.updated_at),
+    "themes": lambda project: " ".join(project.themes),
+    "charter_version": lambda project: project.charter_version,
 }
 
 MILESTONE: Final[Columns] = {
@@ -49,6 +52,11 @@ MILESTONE: Final[Columns] = {
     "completed_at": lambda milestone: instant(milestone.completed_at),
     "created_at": lambda milestone: instant(milestone.created_at),
     "updated_at": lambda milestone: instant(milestone.updated_at),
+    "baseline_on": lambda milestone: milestone.baseline_on,
+    "forecast_on": lambda milestone: milestone.forecast_on,
+    "completed_on": lambda milestone: milestone.completed_on,
+    "progress_percent": lambda milestone: milestone.progress_percent,
+    "depends_on": lambda milestone: dependencies_written(milestone.dependencies),
 }
 
 CONTRIBUTION: Final[Columns] = {
@@ -61,6 +69,7 @@ CONTRIBUTION: Final[Columns] = {
     "reason": lambda contribution: contribution.reason,
     "delivered_at": lambda contribution: instant(contribution.delivered_at),
     "decided_at": lambda contribution: instant(contribution.decided_at),
+    "links": lambda contribution: " ".join(contribution.links),
 }
 
 FIXED: Final = (
@@ -68,6 +77,8 @@ FIXED: Final = (
     *("member", "status", "status_reason", "visibility", "objectives", "starts_on", "ends_on"),
     *("due_on", "time_zone", "due_at", "is_overdue", "completed_at", "description", "evidence"),
     *("reason", "delivered_at", "decided_at", "created_at", "updated_at"),
+    *("themes", "charter_version", "baseline_on", "forecast_on", "completed_on"),
+    *("progress_percent", "depends_on", "links"),
 )
 """The columns of a file that can hold only one table, before those of texts."""
 

@@ -217,7 +217,7 @@ def fitting(text: str) -> str:
 
 
 class JsonWriter(Writer):
-    """`{"projects": [...]}`; each project is its state, with its milestones."""
+    """`{"projects": [...]}`; each is its state, with its participations and milestones."""
 
     def __init__(self) -> None:
         self._has_begun = False
@@ -229,7 +229,8 @@ class JsonWriter(Writer):
             if part.is_first:
                 ready.append("]},\n" if self._has_begun else '{"projects": [\n')
                 state = part.project.state().model_dump_json()
-                ready.append(f'{state[:-1]},"milestones":[')
+                asked = ",\n".join(each.state().model_dump_json() for each in part.participations)
+                ready.append(f'{state[:-1]},"participations":[\n{asked}],"milestones":[')
                 self._has_begun, self._has_milestones = True, False
             for milestone in part.milestones:
                 ready.append(",\n" if self._has_milestones else "\n")
