@@ -281,7 +281,7 @@ class Decision(Base, kw_only=True):
         """
         if self.status != "open":
             raise DecisionClosed(f"It is {self.status}.")
-        if self.closes_at <= at:
+        if self.is_due(at):
             raise DecisionClosed(f"The deadline was {self.closes_at.isoformat()}.")
 
     def elector(self, member: str) -> Elector:
@@ -365,9 +365,13 @@ class Decision(Base, kw_only=True):
         self.elector(member).counted_out_at = at
         self._changed(at)
 
+    def is_due(self, at: datetime) -> bool:
+        """Tell whether its time is over."""
+        return self.closes_at <= at
+
     def verdict(self, at: datetime) -> Verdict | None:
         """What the decision has become by now; nothing while it stays open."""
-        if self.closes_at <= at:
+        if self.is_due(at):
             return verdict_at_deadline(self.rule, self.tally)
         return verdict_meanwhile(self.rule, self.tally)
 

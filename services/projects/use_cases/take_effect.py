@@ -227,10 +227,10 @@ async def _close(
     kind = ProjectCompleted if effect.status == "completed" else ProjectCancelled
     audience = project.audience(standing.places)
     fact = kind.about(project.state(), before=before, by=actor, at=now, audience=audience)
-    await end_with_project(
+    ended = await end_with_project(
         session, project, besides=decision, standing=standing, actor=actor, now=now
     )
-    return Consequences(standing, [fact])
+    return Consequences(standing, [fact, *ended])
 
 
 Act = Callable[
