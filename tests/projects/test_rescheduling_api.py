@@ -371,3 +371,94 @@ async def test_no_bulk_and_no_table_moves_what_others_wait_for(
     assert "others-are-affected" in imported.text
     assert await due(cities, chain.first) == "2026-09-01"
     assert await announced(sessions) == []
+
+
+async def test_what_others_wait_for_is_not_cancelled_to_be_planned_anew(
+    cities: Cities, sessions: Sessions
+) -> None:
+    chain = await Chain().stored(sessions)
+
+    refused = await cities.call(
+        "tokyo", "POST", f"/milestones/{chain.first.id}/cancellation", {"reason": "Later."}
+    )
+
+    assert refused.json()["type"] == "/problems/others-are-affected"
+    assert refused.json()["affected_members"] == ["delhi", "seoul"]
+    assert await kinds(sessions) == []
+
+
+async def test_what_others_planned_with_is_not_cut_off_before_it_moves(
+    cities: Cities, sessions: Sessions
+) -> None:
+    chain = await Chain().stored(sessions)
+    path = f"/milestones/{chain.second.id}/dependencies"
+    shorter = [{"milestone_id": str(chain.first.id), "lag_days": 6}]
+
+    cut_off = await cities.call("tokyo", "PUT", path, {"depends_on": []})
+    shortened = await cities.call("tokyo", "PUT", path, {"depends_on": shorter})
+
+    assert cut_off.json()["type"] == "/problems/others-are-affected"
+    assert cut_off.json()["affected_members"] == ["delhi", "seoul"]
+    assert shortened.json() == cut_off.json()
+    assert await kinds(sessions) == []
+
+
+async def test_who_left_and_came_back_is_not_passed_over(
+    cities: Cities, sessions: Sessions
+) -> None:
+    chain = await Chain().stored(sessions)
+    asked = await cities.call(
+        "tokyo",
+        "POST",
+        f"/milestones/{chain.first.id}/reschedule",
+        {**LATER, "ask": QUESTION | {"rule": "silence"}},
+    )
+    places = f"/projects/{chain.scene.project.id}/participations"
+    seoul = chain.scene.participations["seoul"].id
+    await cities.do("seoul", "POST", f"/participations/{seoul}/withdrawal", {"note": "Elections."})
+    back = await cities.do("tokyo", "POST", places, {"member": "seoul", "role": "participant"})
+    await cities.do("seoul", "POST", f"/participations/{back['id']}/acceptance", {})
+
+    await let_time_pass(sessions, asked.json())
+
+    closed = await cities.get("tokyo", f"/decisions/{asked.json()['id']}")
+    assert (closed["status"], closed["hindrance"]) == ("adopted", "others-are-affected")
+    assert await due(cities, chain.first) == "2026-09-01"
+
+
+async def test_whoever_leads_by_then_is_not_passed_over(
+    cities: Cities, sessions: Sessions
+) -> None:
+    chain = Chain()
+    milestone = chain.scene.plan("seoul", due_on=date(2026, 9, 1))
+    await chain.stored(sessions)
+    effect = {"kind": "reschedule_milestone", "milestone_id": str(milestone.id), **LATER}
+    asked = await cities.do(
+        "seoul",
+        "POST",
+        f"/projects/{chain.scene.project.id}/decisions",
+        QUESTION | {"effect": effect},
+    )
+    await cities.do(
+        "seoul",
+        "POST",
+        f"/milestones/{milestone.id}/contributions",
+        {"member": "jakarta", "description": "Sensor data"},
+    )
+    offer = await cities.do(
+        "tokyo",
+        "POST",
+        f"/projects/{chain.scene.project.id}/handovers",
+        {"candidate": "jakarta", "closes_on": CLOSES_ON, "time_zone": "Asia/Tokyo"},
+    )
+    accepted = await cities.do("jakarta", "POST", f"/handovers/{offer['id']}/acceptance", {})
+    agreed = await cities.get("tokyo", f"/decisions/{accepted['decision_id']}")
+    await say(cities, agreed, "tokyo", "seoul", "delhi")
+    await cities.do("tokyo", "POST", f"/decisions/{agreed['id']}/closing")
+
+    await say(cities, asked, "tokyo")
+    closed = await cities.do("seoul", "POST", f"/decisions/{asked['id']}/closing")
+
+    assert [one["member"] for one in asked["electorate"]] == ["tokyo"]
+    assert (closed["status"], closed["hindrance"]) == ("adopted", "others-are-affected")
+    assert await due(cities, milestone) == "2026-09-01"

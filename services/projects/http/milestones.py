@@ -443,7 +443,11 @@ async def put_milestone_dependencies(
     now: Now,
     expected: ExpectedVersion,
 ) -> MilestoneOut:
-    """Say what it waits for. The accountable member may, and the lead where nobody else is."""
+    """Say what it waits for. The accountable member may, and the lead where nobody else is.
+
+    Where others contribute, or promised what waits for it, it goes on waiting for what is not
+    completed.
+    """
     seen = await change_dependencies(
         session,
         milestone_id,

@@ -267,6 +267,11 @@ class Decision(Base, kw_only=True):
         return None if self.stored_effect is None else EFFECTS.validate_python(self.stored_effect)
 
     @property
+    def heard(self) -> set[str]:
+        """The members that are asked and have not been counted out."""
+        return {each.member for each in self.electorate if each.counted_out_at is None}
+
+    @property
     def tally(self) -> Tally:
         counted = [each.position for each in self.electorate if each.counted_out_at is None]
         return tally_of(self.rule, counted)

@@ -156,6 +156,15 @@ class Plan:
         step = self.steps[milestone_id]
         self.ensure_late_enough(step, step.due_on, step.time_zone, depends_on=on)
 
+    def lets_go(self, step: Step, on: Sequence[Dependency]) -> bool:
+        """Tell whether a milestone would wait no longer, or less, for what is not completed."""
+        kept = dict(on)
+        return any(
+            kept.get(needed.id, -1) < lag_days
+            for needed, lag_days in self._needed(step.depends_on)
+            if needed.status != "completed"
+        )
+
     def ensure_late_enough(
         self,
         step: Step,

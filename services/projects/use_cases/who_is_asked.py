@@ -50,10 +50,9 @@ async def who_is_asked(
         milestone.ensure_lead_or_accountable(standing)
         milestone.ensure_plannable()
         await _ensure_not_asked(session, project, effect.milestone_id)
-        if isinstance(effect, CancelMilestone):
-            return _asked_by(standing, milestone.others_with_a_stake(standing), project)
         plan = await plan_of(session, project.id)
-        plan.ensure_late_enough(milestone.step, effect.due_on, effect.time_zone)
+        if isinstance(effect, RescheduleMilestone):
+            plan.ensure_late_enough(milestone.step, effect.due_on, effect.time_zone)
         return _asked_by(standing, affected_by(milestone, plan, standing), project)
     if isinstance(effect, AdmitMember):
         known = await known_members(session, [effect.member])
