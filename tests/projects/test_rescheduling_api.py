@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from services.projects.model import milestone, plan
 from services.projects.model.milestone import Milestone
 from shared.database import Sessions
 from tests.projects.conftest import Cities, announced
@@ -426,9 +427,7 @@ async def test_who_left_and_came_back_is_not_passed_over(
     assert await due(cities, chain.first) == "2026-09-01"
 
 
-async def test_whoever_leads_by_then_is_not_passed_over(
-    cities: Cities, sessions: Sessions
-) -> None:
+async def test_whoever_leads_by_then_is_not_passed_over(cities: Cities, sessions: Sessions) -> None:
     chain = Chain()
     milestone = chain.scene.plan("seoul", due_on=date(2026, 9, 1))
     await chain.stored(sessions)
@@ -462,3 +461,43 @@ async def test_whoever_leads_by_then_is_not_passed_over(
     assert [one["member"] for one in asked["electorate"]] == ["tokyo"]
     assert (closed["status"], closed["hindrance"]) == ("adopted", "others-are-affected")
     assert await due(cities, milestone) == "2026-09-01"
+
+
+async def test_what_too_much_waits_for_stays_where_it_is(
+    cities: Cities, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chain = await Chain().stored(sessions)
+    effect = {"kind": "reschedule_milestone", "milestone_id": str(chain.first.id), **LATER}
+    put = ("tokyo", "POST", f"/projects/{chain.scene.project.id}/decisions")
+    asked = await cities.do(*put, QUESTION | {"rule": "silence", "effect": effect})
+    monkeypatch.setattr(plan, "MOVED_MAX", 0)
+
+    foreseen = await cities.call(
+        "tokyo", "POST", f"/milestones/{chain.first.id}/reschedule?dry_run=true", LATER
+    )
+    await let_time_pass(sessions, asked)
+    again = await cities.call(*put, QUESTION | {"effect": effect})
+
+    closed = await cities.get("tokyo", f"/decisions/{asked['id']}")
+    assert foreseen.json()["type"] == again.json()["type"] == "/problems/too-many-moved"
+    assert (closed["status"], closed["hindrance"]) == ("adopted", "too-many-moved")
+    assert await due(cities, chain.first) == "2026-09-01"
+    assert await kinds(sessions) == ["decision.opened.v1", "decision.adopted.v1"]
+
+
+async def test_a_project_has_room_for_a_limited_number_of_milestones(
+    cities: Cities, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chain = await Chain().stored(sessions)
+    monkeypatch.setattr(milestone, "MILESTONES_MAX", 4)
+    path = f"/projects/{chain.scene.project.id}/milestones"
+    new = {"title": {"en": "One more"}, **LATER, "accountable": "tokyo"}
+    rows = "title[en],due_on,time_zone,accountable\r\n" + "More,2026-11-30,UTC,tokyo\r\n" * 2
+
+    table = await cities.send("tokyo", f"{path}/import", rows.encode(), "text/csv")
+    await cities.do("tokyo", "POST", path, new)
+    refused = await cities.call("tokyo", "POST", path, new)
+
+    assert [each["code"] for each in table.json()["problems"]] == ["too-many-milestones"]
+    assert refused.json()["type"] == "/problems/too-many-milestones"
+    assert await kinds(sessions) == ["milestone.planned.v1"]

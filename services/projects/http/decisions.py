@@ -32,7 +32,7 @@ from services.projects.model.participation import (
     InvitedMemberNotActive,
     MemberUnknown,
 )
-from services.projects.model.plan import DeadlineTooEarly
+from services.projects.model.plan import DeadlineTooEarly, MovedOutsideCalendar, TooManyMoved
 from services.projects.model.project import (
     NobodyToAsk,
     ProjectEnded,
@@ -214,6 +214,8 @@ def answer(response: Response, seen: DecisionSeen, now: datetime) -> DecisionOut
         MilestoneUnknown,
         MilestoneEnded,
         DeadlineTooEarly,
+        TooManyMoved,
+        MovedOutsideCalendar,
         MemberUnknown,
         AlreadyInvited,
         InvitedMemberNotActive,

@@ -23,6 +23,7 @@ from services.projects.model.milestone import (
     NotLeadOrAccountable,
     OthersAreAffected,
     PredecessorsOpen,
+    TooManyMilestones,
 )
 from services.projects.model.plan import (
     DEPENDENCIES_MAX,
@@ -30,6 +31,9 @@ from services.projects.model.plan import (
     Dependency,
     DependencyCycle,
     DependencyUnknown,
+    MovedOutsideCalendar,
+    TooManyDependencies,
+    TooManyMoved,
 )
 from services.projects.model.project import (
     NotProjectLead,
@@ -93,6 +97,7 @@ CHANGING = (
     MilestoneEnded,
 )
 PLANNING = (*CHANGING, NotProjectLead, ProjectNotUnderWay)
+MOVING = (DeadlineTooEarly, TooManyMoved, MovedOutsideCalendar)
 WORKING = (*CHANGING, NotAccountable, NotParticipating, ProjectNotActive)
 
 
@@ -253,6 +258,7 @@ def answer(response: Response, seen: MilestoneSeen, now: datetime) -> MilestoneO
         ProjectEnded,
         ProjectNotUnderWay,
         MemberNotParticipating,
+        TooManyMilestones,
         KeyInUse,
         KeyReused,
     ),
@@ -366,7 +372,7 @@ async def patch_milestone(
     dependencies=[Idempotent],
     responses={
         202: {"model": DecisionOut, "description": "The members that it touches are asked"},
-        **refusals(*PLANNING, DeadlineTooEarly, OthersAreAffected, *ASKING),
+        **refusals(*PLANNING, *MOVING, OthersAreAffected, *ASKING),
     },
 )
 async def post_milestone_reschedule(
@@ -430,6 +436,7 @@ def foreseen_out(foreseen: Foreseen, *, due_on: date, time_zone: str) -> Resched
         ProjectNotUnderWay,
         OthersAreAffected,
         DependencyUnknown,
+        TooManyDependencies,
         DependencyCycle,
         DeadlineTooEarly,
     ),

@@ -90,12 +90,20 @@ class TooManyContributions(Conflict):
     title = "The milestone has as many contributions as it can have"
 
 
+class TooManyMilestones(Conflict):
+    code = "too-many-milestones"
+    title = "The project has as many milestones as it can have"
+
+
 Rule = tuple[Callable[..., None], *tuple[Any, ...]]
 """What guards an action, and what it is asked about."""
 
 BEFORE_WORK: Final = frozenset({"draft", "proposed"})
 CONTRIBUTIONS_MAX: Final = 20
 """A fact carries all of them, twice where they changed, and the broker takes one megabyte."""
+
+MILESTONES_MAX: Final = 2_000
+"""Whoever asks about one of them has the whole plan of the project worked out."""
 
 
 class MilestoneChanges(TypedDict, total=False):
@@ -167,18 +175,22 @@ class Milestone(Base, kw_only=True):
         due_on: date,
         time_zone: str,
         accountable: str,
+        others: int = 0,
         by: Standing,
         at: datetime,
     ) -> "Milestone":
-        """Owe a new result.
+        """Owe a new result; `others` is how many milestones the project has.
 
         Raises:
             MissingScope, MemberNotActive, NotProjectLead: the actor may not.
             ProjectEnded, ProjectNotUnderWay: the project is not open for planning.
+            TooManyMilestones: it has as many as it can have.
             MemberNotParticipating: `accountable` neither leads, takes part nor is invited to.
         """
         project.ensure_led_by(by)
         project.ensure_under_way()
+        if others >= MILESTONES_MAX:
+            raise TooManyMilestones(f"There are {others}; it can have {MILESTONES_MAX}.")
         if accountable != project.lead and not by.may_take_part(accountable):
             raise MemberNotParticipating(f"Member {accountable} is not invited as a participant.")
         milestone = cls(
@@ -375,9 +387,7 @@ class Milestone(Base, kw_only=True):
         """Those of them besides the lead."""
         return sorted(self.with_a_stake(standing, waiting) - {self.project.lead})
 
-    def ensure_touches_nobody_else(
-        self, standing: Standing, waiting: Iterable[Step] = ()
-    ) -> None:
+    def ensure_touches_nobody_else(self, standing: Standing, waiting: Iterable[Step] = ()) -> None:
         """Refuse to change what another member promised.
 
         Raises:
@@ -442,6 +452,7 @@ class Milestone(Base, kw_only=True):
             MissingScope, MemberNotActive, NotProjectLead: the actor may not.
             ProjectEnded, ProjectNotUnderWay, MilestoneEnded: nothing here changes now.
             DeadlineTooEarly: it waits for something that is due later.
+            TooManyMoved, MovedOutsideCalendar: what waits for it cannot move with it.
             OthersAreAffected: another member is accountable or contributes, here or behind it.
         """
         self.project.ensure_led_by(by)
@@ -458,11 +469,13 @@ class Milestone(Base, kw_only=True):
         Raises:
             ProjectEnded, ProjectNotUnderWay, MilestoneEnded: nothing here changes now.
             DeadlineTooEarly: it waits for something that is due later.
+            TooManyMoved, MovedOutsideCalendar: what waits for it cannot move with it.
         """
         self.ensure_plannable()
         plan.ensure_late_enough(self.step, due_on, time_zone)
+        moved = plan.moved(self.id, due_on, time_zone)
         self._be_due(due_on, time_zone, at)
-        return plan.moved(self.id, due_on, time_zone)
+        return moved
 
     def give_way(self, due_on: date, *, at: datetime) -> None:
         """Be due later, as what this waits for has moved."""
@@ -483,6 +496,7 @@ class Milestone(Base, kw_only=True):
             OthersAreAffected: the lead asks, and another member is accountable; or it would wait
                 no longer, or less, and others contribute here, or promised what waits for it.
             DependencyUnknown: the project has no such milestone.
+            TooManyDependencies: the project has as many as it can have.
             DependencyCycle: one of them waits for this milestone, or is it.
             DeadlineTooEarly: the milestone is due before it could be done.
         """

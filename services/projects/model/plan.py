@@ -15,10 +15,17 @@ from zoneinfo import ZoneInfo
 
 from services.projects.model.deadline import end_of_day
 from shared.contracts.projects import MilestoneStatus
+from shared.fields import YEARS
 from shared.refusals import Conflict, Invalid
 
 OPEN: Final[frozenset[MilestoneStatus]] = frozenset({"planned", "in_progress"})
 DEPENDENCIES_MAX: Final = 50
+PLAN_DEPENDENCIES_MAX: Final = 5_000
+"""Of all milestones of a project: whoever asks about one of them has the whole plan worked out."""
+
+MOVED_MAX: Final = 200
+"""A fact is told about each, in one transaction."""
+
 INSTANT: Final = timedelta(microseconds=1)
 
 
@@ -35,6 +42,21 @@ class DependencyUnknown(Invalid):
 class DeadlineTooEarly(Conflict):
     code = "deadline-too-early"
     title = "The deadline would lie before what the milestone waits for"
+
+
+class TooManyDependencies(Conflict):
+    code = "too-many-dependencies"
+    title = "The milestones of the project wait for as many others as they can"
+
+
+class TooManyMoved(Conflict):
+    code = "too-many-moved"
+    title = "More milestones would have to move with it than can move at once"
+
+
+class MovedOutsideCalendar(Conflict):
+    code = "moved-outside-calendar"
+    title = "What waits for it would be due beyond the days that can be told"
 
 
 class Dependency(NamedTuple):
@@ -123,6 +145,10 @@ class Plan:
                     ready.append(follower)
         return ready
 
+    @property
+    def dependencies(self) -> int:
+        return sum(len(step.depends_on) for step in self.steps.values())
+
     def following(self, milestone_id: UUID) -> list[Step]:
         """The open milestones that wait for this one, however far behind it, nearest first."""
         reached = {milestone_id}
@@ -140,12 +166,17 @@ class Plan:
 
         Raises:
             DependencyUnknown: the project has no such milestone.
+            TooManyDependencies: the project has as many as it can have.
             DependencyCycle: one of them waits for this milestone, or is it.
             DeadlineTooEarly: the milestone is due before it could be done.
         """
         unknown = [needed.milestone_id for needed in on if needed.milestone_id not in self.steps]
         if unknown:
             raise DependencyUnknown(f"The project has no milestone {unknown[0]}.")
+        step = self.steps[milestone_id]
+        added = len(on) - len(step.depends_on)
+        if added > 0 and self.dependencies + added > PLAN_DEPENDENCIES_MAX:
+            raise TooManyDependencies(f"All together may have {PLAN_DEPENDENCIES_MAX}.")
         behind = {milestone_id, *(step.id for step in self._behind(milestone_id))}
         for needed in on:
             if needed.milestone_id in behind:
@@ -153,7 +184,6 @@ class Plan:
                     f"{needed.milestone_id} waits for {milestone_id}.",
                     members={"milestone_id": str(needed.milestone_id)},
                 )
-        step = self.steps[milestone_id]
         self.ensure_late_enough(step, step.due_on, step.time_zone, depends_on=on)
 
     def lets_go(self, step: Step, on: Sequence[Dependency]) -> bool:
@@ -190,8 +220,18 @@ class Plan:
         """Find which deadlines must give way if this one moves, and to which days, nearest first.
 
         Each keeps its time zone, and moves no further than it must.
+
+        Raises:
+            TooManyMoved: there are too many of them.
+            MovedOutsideCalendar: one would have to move beyond what is a day here.
         """
-        return self._giving_way(self.following(milestone_id), {milestone_id: (due_on, time_zone)})
+        found = self._giving_way(self.following(milestone_id), {milestone_id: (due_on, time_zone)})
+        if len(found) > MOVED_MAX:
+            raise TooManyMoved(f"{len(found)} would have to move; up to {MOVED_MAX} can.")
+        last = max(found.values(), default=due_on)
+        if last.year > YEARS[1]:
+            raise MovedOutsideCalendar(f"One would be due on {last}.")
+        return found
 
     def in_order(self) -> dict[UUID, date]:
         """Find which deadlines lie before what they wait for, and the first days that do not."""

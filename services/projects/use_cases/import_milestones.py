@@ -1,7 +1,7 @@
 """Use case: the lead enters the milestones of a project as a table."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import partial
 from typing import Literal
@@ -94,6 +94,7 @@ async def import_milestones(
     found = await milestones_for_change(session, project_id, named)
     # A row may move what another one is about, so versions are those of before all of them.
     before = {milestone.id: milestone.state() for milestone in found.values()}
+    planned: list[UUID] = []
 
     async def enter(row: MilestoneRow) -> Entered:
         ensure_here(row, project_id)
@@ -119,8 +120,13 @@ async def import_milestones(
             due_on=due_on,
             time_zone=time_zone,
             accountable=accountable,
-            seen=(project, standing, progress),
+            seen=(
+                project,
+                standing,
+                replace(progress, milestones=progress.milestones + len(planned)),
+            ),
         )
+        planned.append(milestone.id)
         return Entered(milestone.id, ("planned",))
 
     async def change(row: MilestoneRow, milestone: Milestone) -> Entered:

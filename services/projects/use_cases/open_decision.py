@@ -25,8 +25,8 @@ async def open_decision(
         NobodyToAsk: there is nobody besides the proposer.
         ClosesTooSoon, ClosesTooLate: the deadline is none that members can answer by.
         MilestoneUnknown, NotLeadOrAccountable, ProjectNotUnderWay, MilestoneEnded,
-        DeadlineTooEarly, RuleOverrulesAffected, AskedAlready: it is about a milestone, and cannot
-            be asked.
+        DeadlineTooEarly, TooManyMoved, MovedOutsideCalendar, RuleOverrulesAffected, AskedAlready:
+            it is about a milestone, and cannot be asked.
         MemberUnknown, AlreadyInvited, InvitedMemberNotActive: it would admit a member that cannot
             be admitted.
     """
