@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import func, select, update
 
+from services.projects.model import decision
 from services.projects.model.decision import Decision, Position
 from services.projects.model.milestone import Milestone
 from services.projects.use_cases.close_due_decisions import close_due_decisions
@@ -466,3 +467,23 @@ async def test_a_milestone_of_another_project_cannot_be_asked_about(
     )
 
     assert (refused.status_code, refused.json()["type"]) == (422, "/problems/milestone-unknown")
+
+
+async def test_a_project_is_asked_a_limited_number_of_things_at_a_time(
+    cities: Cities, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = await four(sessions)
+    monkeypatch.setattr(decision, "OPEN_MAX", 2)
+    first = await put(cities, scene)
+    await put(cities, scene)
+
+    refused = await cities.call("seoul", "POST", f"/projects/{scene.project.id}/decisions", ASK)
+    await cities.do("tokyo", "POST", f"/decisions/{first['id']}/withdrawal", {"reason": "Enough."})
+    await put(cities, scene, "seoul")
+
+    assert refused.json()["type"] == "/problems/too-many-open"
+    assert await kinds(sessions) == [
+        *["decision.opened.v1"] * 2,
+        "decision.withdrawn.v1",
+        "decision.opened.v1",
+    ]

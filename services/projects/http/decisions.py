@@ -21,6 +21,7 @@ from services.projects.model.decision import (
     NotSettled,
     Question,
     RuleOverrulesAffected,
+    TooManyOpen,
 )
 from services.projects.model.milestone import (
     MilestoneEnded,
@@ -70,6 +71,7 @@ router = APIRouter(prefix="/api/v1", tags=["decisions"], route_class=Route)
 
 ASKING = (
     NobodyToAsk,
+    TooManyOpen,
     ClosesTooSoon,
     ClosesTooLate,
     NotParticipating,

@@ -91,12 +91,20 @@ class AskedAlready(Conflict):
     title = "An open decision asks about this already"
 
 
+class TooManyOpen(Conflict):
+    code = "too-many-open"
+    title = "The project has as many open decisions as it can have"
+
+
 CONSENT: Final[frozenset[DecisionRule]] = frozenset({"unanimity", "silence"})
 """The rules under which one objection is enough."""
 
 SILENCE_WORKING_DAYS: Final = 3
 """For so many working days, in the city of each that is asked, silence must be possible."""
 
+
+OPEN_MAX: Final = 100
+"""Open in one project at a time: whoever leaves it is counted out of all of them at once."""
 
 LONGEST: Final = timedelta(days=366)
 
@@ -206,6 +214,7 @@ class Decision(Base, kw_only=True):
         *,
         electorate: Collection[str],
         working_days: Mapping[str, int],
+        others: int = 0,
         proposer: str,
         at: datetime,
     ) -> "Decision":
@@ -216,18 +225,22 @@ class Decision(Base, kw_only=True):
             question: what is asked.
             electorate: the members that are asked; fixed from here on.
             working_days: how many each of them has until the deadline.
+            others: how many decisions are open in the project.
             proposer: the member that asks.
             at: now.
 
         Raises:
             ProjectEnded: the project is over.
             NobodyToAsk: there is nobody besides the proposer.
+            TooManyOpen: there are as many open decisions as there can be.
             ClosesTooSoon: the deadline has passed, or silence would be too short to mean consent.
             ClosesTooLate: the deadline is more than a year away.
         """
         project.ensure_open()
         if not set(electorate) - {proposer}:
             raise NobodyToAsk("Nobody besides the proposer would be asked.")
+        if others >= OPEN_MAX:
+            raise TooManyOpen(f"There are {others}; withdraw one, or wait.")
         if question.closes_at <= at:
             raise ClosesTooSoon("The deadline has passed.")
         if question.closes_at > at + LONGEST:

@@ -23,6 +23,7 @@ async def open_decision(
         MissingScope, MemberNotActive, NotParticipating: the actor may not.
         ProjectEnded: the project is over.
         NobodyToAsk: there is nobody besides the proposer.
+        TooManyOpen: there are as many open decisions as there can be.
         ClosesTooSoon, ClosesTooLate: the deadline is none that members can answer by.
         MilestoneUnknown, NotLeadOrAccountable, ProjectNotUnderWay, MilestoneEnded,
         DeadlineTooEarly, TooManyMoved, MovedOutsideCalendar, RuleOverrulesAffected, AskedAlready:
