@@ -101,6 +101,8 @@ def answer(response: Response, seen: HandoverSeen) -> HandoverOut:
         ProjectEnded,
         CandidateNotTakingPart,
         HandoverOpen,
+        ClosesTooSoon,
+        ClosesTooLate,
         KeyInUse,
         KeyReused,
     ),

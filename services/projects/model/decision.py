@@ -241,10 +241,7 @@ class Decision(Base, kw_only=True):
             raise NobodyToAsk("Nobody besides the proposer would be asked.")
         if others >= OPEN_MAX:
             raise TooManyOpen(f"There are {others}; withdraw one, or wait.")
-        if question.closes_at <= at:
-            raise ClosesTooSoon("The deadline has passed.")
-        if question.closes_at > at + LONGEST:
-            raise ClosesTooLate(f"It can close until {at + LONGEST:%Y-%m-%d}.")
+        ensure_can_close(question.closes_at, at)
         hurried = [
             member
             for member in sorted(set(electorate) - {proposer})
@@ -433,6 +430,19 @@ class Decision(Base, kw_only=True):
     def _changed(self, at: datetime) -> None:
         self.version += 1
         self.updated_at = at
+
+
+def ensure_can_close(closes_at: datetime, at: datetime) -> None:
+    """Refuse a deadline that has passed, or that nobody would wait for.
+
+    Raises:
+        ClosesTooSoon: it has passed.
+        ClosesTooLate: it is more than a year away.
+    """
+    if closes_at <= at:
+        raise ClosesTooSoon("The deadline has passed.")
+    if closes_at > at + LONGEST:
+        raise ClosesTooLate(f"It can close until {at + LONGEST:%Y-%m-%d}.")
 
 
 def no_decision(decision_id: UUID) -> DecisionNotFound:
