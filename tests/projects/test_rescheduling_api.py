@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from services.projects.model import milestone, plan
+from services.projects.model.known import KnownMember
 from services.projects.model.milestone import Milestone
 from shared.database import Sessions
 from tests.projects.conftest import Cities, announced
@@ -419,6 +420,26 @@ async def test_who_left_and_came_back_is_not_passed_over(
     await cities.do("seoul", "POST", f"/participations/{seoul}/withdrawal", {"note": "Elections."})
     back = await cities.do("tokyo", "POST", places, {"member": "seoul", "role": "participant"})
     await cities.do("seoul", "POST", f"/participations/{back['id']}/acceptance", {})
+
+    await let_time_pass(sessions, asked.json())
+
+    closed = await cities.get("tokyo", f"/decisions/{asked.json()['id']}")
+    assert (closed["status"], closed["hindrance"]) == ("adopted", "others-are-affected")
+    assert await due(cities, chain.first) == "2026-09-01"
+
+
+async def test_the_silence_of_who_may_not_speak_is_no_consent(
+    cities: Cities, sessions: Sessions
+) -> None:
+    chain = await Chain().stored(sessions)
+    asked = await cities.call(
+        "tokyo",
+        "POST",
+        f"/milestones/{chain.first.id}/reschedule",
+        {**LATER, "ask": QUESTION | {"rule": "silence"}},
+    )
+    async with sessions.begin() as session:
+        (await session.get_one(KnownMember, "seoul")).status = "suspended"
 
     await let_time_pass(sessions, asked.json())
 

@@ -282,6 +282,11 @@ class Decision(Base, kw_only=True):
         return {each.member for each in self.electorate if each.counted_out_at is None}
 
     @property
+    def silent(self) -> set[str]:
+        """Those of them that have not said anything."""
+        return {each.member for each in self.electorate if each.position is None} & self.heard
+
+    @property
     def tally(self) -> Tally:
         counted = [each.position for each in self.electorate if each.counted_out_at is None]
         return tally_of(self.rule, counted)

@@ -81,7 +81,7 @@ async def _reschedule(
 ) -> Consequences:
     milestone = await _milestone(session, decision, effect)
     plan = await plan_of(session, decision.project_id)
-    _ensure_all_were_asked(decision, milestone, plan, standing)
+    await _ensure_all_were_asked(session, decision, milestone, plan, standing)
     before = milestone.state()
     moved = milestone.move(effect.due_on, effect.time_zone, plan=plan, at=now)
     audience = decision.project.audience(standing.places)
@@ -108,7 +108,7 @@ async def _cancel_milestone(
 ) -> Consequences:
     milestone = await _milestone(session, decision, effect)
     plan = await plan_of(session, decision.project_id)
-    _ensure_all_were_asked(decision, milestone, plan, standing)
+    await _ensure_all_were_asked(session, decision, milestone, plan, standing)
     before = milestone.state()
     milestone.give_up(effect.reason, at=now)
     audience = decision.project.audience(standing.places)
@@ -251,15 +251,19 @@ async def _milestone(
     return found[effect.milestone_id]
 
 
-def _ensure_all_were_asked(
-    decision: Decision, milestone: Milestone, plan: Plan, standing: Standing
+async def _ensure_all_were_asked(
+    session: AsyncSession, decision: Decision, milestone: Milestone, plan: Plan, standing: Standing
 ) -> None:
     """Refuse what touches somebody who has come into play since the question was put.
 
-    That may also be who leads by now, and who was counted out and has come back.
+    That may also be who leads by now, and who was counted out and has come back. And the silence of
+    a member that is suspended, and so cannot speak, is not taken for consent.
 
     Raises:
         OthersAreAffected: there is somebody.
     """
     touched = milestone.with_a_stake(standing, plan.following(milestone.id))
-    ensure_nobody_is_touched(sorted(touched - decision.heard - {decision.proposer}))
+    silent = await known_members(session, touched & decision.silent)
+    could_speak = {member.slug for member in silent if member.status == "active"}
+    consenting = decision.heard - decision.silent | could_speak | {decision.proposer}
+    ensure_nobody_is_touched(sorted(touched - consenting))
