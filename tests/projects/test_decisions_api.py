@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import func, select, update
 
+from services.projects.model import decision
 from services.projects.model.decision import Decision, Position
 from services.projects.model.milestone import Milestone
 from services.projects.use_cases.close_due_decisions import close_due_decisions
@@ -51,14 +52,20 @@ async def say(cities: Cities, decision: Any, *members: str, position: str = "app
     return said
 
 
-async def let_time_pass(sessions: Sessions, decision: Any) -> None:
-    """Let the deadline of a decision have passed."""
+async def let_pass(sessions: Sessions, *decisions: Any) -> None:
+    """Let the deadlines of decisions have passed, one after the other; nobody has noticed yet."""
     async with sessions.begin() as session:
-        await session.execute(
-            update(Decision)
-            .where(Decision.id == UUID(decision["id"]))
-            .values(closes_at=datetime.now(UTC) - timedelta(seconds=1))
-        )
+        for nth, decision in enumerate(decisions):
+            await session.execute(
+                update(Decision)
+                .where(Decision.id == UUID(decision["id"]))
+                .values(closes_at=datetime.now(UTC) - timedelta(seconds=60 - nth))
+            )
+
+
+async def let_time_pass(sessions: Sessions, *decisions: Any) -> None:
+    """Let the deadlines of decisions have passed, one after the other."""
+    await let_pass(sessions, *decisions)
     await tick(TIMER, sessions)
 
 
@@ -305,6 +312,88 @@ async def test_a_project_is_closed_by_decision_and_nothing_else_stays_open(
     assert (await cities.get("tokyo", f"/decisions/{asked['id']}"))["status"] == "adopted"
 
 
+async def test_what_closes_the_project_closes_what_is_due_with_it_once(
+    cities: Cities, sessions: Sessions
+) -> None:
+    scene = await four(sessions)
+    effect = {"kind": "close_project", "status": "cancelled", "reason": "Merged with another."}
+    first = await put(cities, scene, "delhi", rule="silence", effect=effect)
+    second = await put(cities, scene, rule="silence")
+
+    await let_time_pass(sessions, first, second)
+
+    ended = await cities.get("tokyo", f"/decisions/{second['id']}")
+    assert (ended["status"], ended["status_reason"]) == ("lapsed", "project-ended")
+    assert ended["version"] == 2
+    assert await kinds(sessions) == [
+        "decision.opened.v1",
+        "decision.opened.v1",
+        "decision.adopted.v1",
+        "project.cancelled.v1",
+        "decision.lapsed.v1",
+    ]
+
+
+async def test_what_is_due_at_once_follows_on_what_came_before(
+    cities: Cities, sessions: Sessions
+) -> None:
+    scene = await four(sessions)
+    effect = {"kind": "admit_member", "member": "berlin"}
+    first = await put(cities, scene, rule="silence", effect=effect)
+    second = await put(cities, scene, "seoul", rule="silence", effect=effect)
+    third = await put(cities, scene, rule="silence")
+
+    await let_time_pass(sessions, first, second, third)
+
+    closed = [await cities.get("tokyo", f"/decisions/{each['id']}") for each in (first, second)]
+    assert [(each["status"], each["hindrance"]) for each in closed] == [
+        ("adopted", None),
+        ("adopted", "already-invited"),
+    ]
+    assert "berlin" in (await announced(sessions))[-1].audience
+
+
+async def test_who_leaves_after_the_deadline_does_not_turn_what_was_decided(
+    cities: Cities, sessions: Sessions
+) -> None:
+    scene = await four(sessions)
+    asked = await put(cities, scene, rule="unanimity")
+    await say(cities, asked, "tokyo", "seoul", "delhi")
+    await let_pass(sessions, asked)
+
+    await cities.do(
+        "jakarta",
+        "POST",
+        f"/participations/{scene.participations['jakarta'].id}/withdrawal",
+        {"note": "Other duties."},
+    )
+
+    closed = await cities.get("seoul", f"/decisions/{asked['id']}")
+    assert closed["status"] == "lapsed"
+    assert closed["tally"]["electorate"] == 4
+
+
+async def test_who_leaves_while_the_end_of_the_project_is_due_closes_nothing_twice(
+    cities: Cities, sessions: Sessions
+) -> None:
+    scene = await four(sessions)
+    effect = {"kind": "close_project", "status": "cancelled", "reason": "Merged with another."}
+    first = await put(cities, scene, rule="silence", effect=effect)
+    second = await put(cities, scene, rule="silence")
+    await let_pass(sessions, first, second)
+
+    await cities.do(
+        "jakarta",
+        "POST",
+        f"/participations/{scene.participations['jakarta'].id}/withdrawal",
+        {"note": "Other duties."},
+    )
+
+    ended = [await cities.get("seoul", f"/decisions/{each['id']}") for each in (first, second)]
+    assert [each["status"] for each in ended] == ["adopted", "lapsed"]
+    assert (await kinds(sessions)).count("decision.lapsed.v1") == 1
+
+
 async def test_what_is_not_possible_is_not_made_possible_by_a_decision(
     cities: Cities, sessions: Sessions
 ) -> None:
@@ -378,3 +467,23 @@ async def test_a_milestone_of_another_project_cannot_be_asked_about(
     )
 
     assert (refused.status_code, refused.json()["type"]) == (422, "/problems/milestone-unknown")
+
+
+async def test_a_project_is_asked_a_limited_number_of_things_at_a_time(
+    cities: Cities, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = await four(sessions)
+    monkeypatch.setattr(decision, "OPEN_MAX", 2)
+    first = await put(cities, scene)
+    await put(cities, scene)
+
+    refused = await cities.call("seoul", "POST", f"/projects/{scene.project.id}/decisions", ASK)
+    await cities.do("tokyo", "POST", f"/decisions/{first['id']}/withdrawal", {"reason": "Enough."})
+    await put(cities, scene, "seoul")
+
+    assert refused.json()["type"] == "/problems/too-many-open"
+    assert await kinds(sessions) == [
+        *["decision.opened.v1"] * 2,
+        "decision.withdrawn.v1",
+        "decision.opened.v1",
+    ]

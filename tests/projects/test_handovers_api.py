@@ -116,6 +116,26 @@ async def test_only_a_member_that_takes_part_can_lead(
     assert refused.json()["type"] == "/problems/candidate-not-taking-part"
 
 
+@pytest.mark.parametrize(
+    ("closes_on", "problem"),
+    [("2026-01-01", "/problems/closes-too-soon"), ("2199-12-31", "/problems/closes-too-late")],
+)
+async def test_nobody_is_offered_what_they_could_not_accept(
+    cities: Cities, sessions: Sessions, closes_on: str, problem: str
+) -> None:
+    scene = await four(sessions)
+
+    refused = await cities.call(
+        "tokyo",
+        "POST",
+        f"/projects/{scene.project.id}/handovers",
+        OFFER | {"closes_on": closes_on},
+    )
+
+    assert refused.json()["type"] == problem
+    assert await kinds(sessions) == []
+
+
 async def test_one_offer_at_a_time_which_can_be_declined_or_taken_back(
     cities: Cities, sessions: Sessions
 ) -> None:

@@ -16,12 +16,18 @@ from services.projects.model.milestone import (
     PredecessorsOpen,
 )
 from services.projects.model.plan import (
+    DEPENDENCIES_MAX,
+    MOVED_MAX,
+    PLAN_DEPENDENCIES_MAX,
     DeadlineTooEarly,
     Dependency,
     DependencyCycle,
     DependencyUnknown,
+    MovedOutsideCalendar,
     Plan,
     Step,
+    TooManyDependencies,
+    TooManyMoved,
 )
 from shared.contracts.projects import MilestoneStatus
 from tests.projects.scenes import NOON, Scene, working
@@ -64,6 +70,40 @@ def test_what_waits_moves_no_further_than_it_must() -> None:
         number(2): date(2026, 10, 2),
         number(3): date(2026, 10, 2),
     }
+
+
+def test_only_so_many_move_at_once() -> None:
+    followers = [step(n, FIRST, (1, 0)) for n in range(2, MOVED_MAX + 3)]
+    as_many_as_can = Plan([step(1), *followers[1:]])
+    one_more = Plan([step(1), *followers])
+
+    assert len(as_many_as_can.moved(number(1), FIRST + DAY, "Asia/Tokyo")) == MOVED_MAX
+    with pytest.raises(TooManyMoved):
+        one_more.moved(number(1), FIRST + DAY, "Asia/Tokyo")
+
+
+def test_nothing_moves_beyond_the_days_that_can_be_told() -> None:
+    plan = Plan([step(1), step(2, date(2199, 12, 31), (1, 3650))])
+
+    assert plan.moved(number(1), date(2190, 12, 31), "Asia/Tokyo") == {
+        number(2): date(2200, 12, 29)
+    }
+    with pytest.raises(MovedOutsideCalendar):
+        plan.moved(number(1), date(2191, 12, 31), "Asia/Tokyo")
+
+
+def test_the_milestones_of_a_project_wait_for_so_many_others_together() -> None:
+    waiting = PLAN_DEPENDENCIES_MAX // DEPENDENCIES_MAX
+    all_of_them = [(n, 0) for n in range(1, DEPENDENCIES_MAX + 1)]
+    steps = [
+        *(step(n) for n in range(1, DEPENDENCIES_MAX + 1)),
+        *(step(100 + n, FIRST, *all_of_them) for n in range(waiting)),
+    ]
+    plan = Plan([*steps, last := step(1000)])
+
+    plan.ensure_can_depend(number(100), plan.steps[number(100)].depends_on)
+    with pytest.raises(TooManyDependencies):
+        plan.ensure_can_depend(last.id, [Dependency(number(1), 0)])
 
 
 def test_days_are_compared_by_the_instants_at_which_they_end() -> None:

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from services.projects.model import milestone, plan
+from services.projects.model.known import KnownMember
 from services.projects.model.milestone import Milestone
 from shared.database import Sessions
 from tests.projects.conftest import Cities, announced
@@ -372,3 +374,152 @@ async def test_no_bulk_and_no_table_moves_what_others_wait_for(
     assert "others-are-affected" in imported.text
     assert await due(cities, chain.first) == "2026-09-01"
     assert await announced(sessions) == []
+
+
+async def test_what_others_wait_for_is_not_cancelled_to_be_planned_anew(
+    cities: Cities, sessions: Sessions
+) -> None:
+    chain = await Chain().stored(sessions)
+
+    refused = await cities.call(
+        "tokyo", "POST", f"/milestones/{chain.first.id}/cancellation", {"reason": "Later."}
+    )
+
+    assert refused.json()["type"] == "/problems/others-are-affected"
+    assert refused.json()["affected_members"] == ["delhi", "seoul"]
+    assert await kinds(sessions) == []
+
+
+async def test_what_others_planned_with_is_not_cut_off_before_it_moves(
+    cities: Cities, sessions: Sessions
+) -> None:
+    chain = await Chain().stored(sessions)
+    path = f"/milestones/{chain.second.id}/dependencies"
+    shorter = [{"milestone_id": str(chain.first.id), "lag_days": 6}]
+
+    cut_off = await cities.call("tokyo", "PUT", path, {"depends_on": []})
+    shortened = await cities.call("tokyo", "PUT", path, {"depends_on": shorter})
+
+    assert cut_off.json()["type"] == "/problems/others-are-affected"
+    assert cut_off.json()["affected_members"] == ["delhi", "seoul"]
+    assert shortened.json() == cut_off.json()
+    assert await kinds(sessions) == []
+
+
+async def test_who_left_and_came_back_is_not_passed_over(
+    cities: Cities, sessions: Sessions
+) -> None:
+    chain = await Chain().stored(sessions)
+    asked = await cities.call(
+        "tokyo",
+        "POST",
+        f"/milestones/{chain.first.id}/reschedule",
+        {**LATER, "ask": QUESTION | {"rule": "silence"}},
+    )
+    places = f"/projects/{chain.scene.project.id}/participations"
+    seoul = chain.scene.participations["seoul"].id
+    await cities.do("seoul", "POST", f"/participations/{seoul}/withdrawal", {"note": "Elections."})
+    back = await cities.do("tokyo", "POST", places, {"member": "seoul", "role": "participant"})
+    await cities.do("seoul", "POST", f"/participations/{back['id']}/acceptance", {})
+
+    await let_time_pass(sessions, asked.json())
+
+    closed = await cities.get("tokyo", f"/decisions/{asked.json()['id']}")
+    assert (closed["status"], closed["hindrance"]) == ("adopted", "others-are-affected")
+    assert await due(cities, chain.first) == "2026-09-01"
+
+
+async def test_the_silence_of_who_may_not_speak_is_no_consent(
+    cities: Cities, sessions: Sessions
+) -> None:
+    chain = await Chain().stored(sessions)
+    asked = await cities.call(
+        "tokyo",
+        "POST",
+        f"/milestones/{chain.first.id}/reschedule",
+        {**LATER, "ask": QUESTION | {"rule": "silence"}},
+    )
+    async with sessions.begin() as session:
+        (await session.get_one(KnownMember, "seoul")).status = "suspended"
+
+    await let_time_pass(sessions, asked.json())
+
+    closed = await cities.get("tokyo", f"/decisions/{asked.json()['id']}")
+    assert (closed["status"], closed["hindrance"]) == ("adopted", "others-are-affected")
+    assert await due(cities, chain.first) == "2026-09-01"
+
+
+async def test_whoever_leads_by_then_is_not_passed_over(cities: Cities, sessions: Sessions) -> None:
+    chain = Chain()
+    milestone = chain.scene.plan("seoul", due_on=date(2026, 9, 1))
+    await chain.stored(sessions)
+    effect = {"kind": "reschedule_milestone", "milestone_id": str(milestone.id), **LATER}
+    asked = await cities.do(
+        "seoul",
+        "POST",
+        f"/projects/{chain.scene.project.id}/decisions",
+        QUESTION | {"effect": effect},
+    )
+    await cities.do(
+        "seoul",
+        "POST",
+        f"/milestones/{milestone.id}/contributions",
+        {"member": "jakarta", "description": "Sensor data"},
+    )
+    offer = await cities.do(
+        "tokyo",
+        "POST",
+        f"/projects/{chain.scene.project.id}/handovers",
+        {"candidate": "jakarta", "closes_on": CLOSES_ON, "time_zone": "Asia/Tokyo"},
+    )
+    accepted = await cities.do("jakarta", "POST", f"/handovers/{offer['id']}/acceptance", {})
+    agreed = await cities.get("tokyo", f"/decisions/{accepted['decision_id']}")
+    await say(cities, agreed, "tokyo", "seoul", "delhi")
+    await cities.do("tokyo", "POST", f"/decisions/{agreed['id']}/closing")
+
+    await say(cities, asked, "tokyo")
+    closed = await cities.do("seoul", "POST", f"/decisions/{asked['id']}/closing")
+
+    assert [one["member"] for one in asked["electorate"]] == ["tokyo"]
+    assert (closed["status"], closed["hindrance"]) == ("adopted", "others-are-affected")
+    assert await due(cities, milestone) == "2026-09-01"
+
+
+async def test_what_too_much_waits_for_stays_where_it_is(
+    cities: Cities, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chain = await Chain().stored(sessions)
+    effect = {"kind": "reschedule_milestone", "milestone_id": str(chain.first.id), **LATER}
+    put = ("tokyo", "POST", f"/projects/{chain.scene.project.id}/decisions")
+    asked = await cities.do(*put, QUESTION | {"rule": "silence", "effect": effect})
+    monkeypatch.setattr(plan, "MOVED_MAX", 0)
+
+    foreseen = await cities.call(
+        "tokyo", "POST", f"/milestones/{chain.first.id}/reschedule?dry_run=true", LATER
+    )
+    await let_time_pass(sessions, asked)
+    again = await cities.call(*put, QUESTION | {"effect": effect})
+
+    closed = await cities.get("tokyo", f"/decisions/{asked['id']}")
+    assert foreseen.json()["type"] == again.json()["type"] == "/problems/too-many-moved"
+    assert (closed["status"], closed["hindrance"]) == ("adopted", "too-many-moved")
+    assert await due(cities, chain.first) == "2026-09-01"
+    assert await kinds(sessions) == ["decision.opened.v1", "decision.adopted.v1"]
+
+
+async def test_a_project_has_room_for_a_limited_number_of_milestones(
+    cities: Cities, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chain = await Chain().stored(sessions)
+    monkeypatch.setattr(milestone, "MILESTONES_MAX", 4)
+    path = f"/projects/{chain.scene.project.id}/milestones"
+    new = {"title": {"en": "One more"}, **LATER, "accountable": "tokyo"}
+    rows = "title[en],due_on,time_zone,accountable\r\n" + "More,2026-11-30,UTC,tokyo\r\n" * 2
+
+    table = await cities.send("tokyo", f"{path}/import", rows.encode(), "text/csv")
+    await cities.do("tokyo", "POST", path, new)
+    refused = await cities.call("tokyo", "POST", path, new)
+
+    assert [each["code"] for each in table.json()["problems"]] == ["too-many-milestones"]
+    assert refused.json()["type"] == "/problems/too-many-milestones"
+    assert await kinds(sessions) == ["milestone.planned.v1"]

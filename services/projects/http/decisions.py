@@ -23,6 +23,7 @@ from services.projects.model.decision import (
     NotSettled,
     Question,
     RuleOverrulesAffected,
+    TooManyOpen,
 )
 from services.projects.model.milestone import (
     MilestoneEnded,
@@ -34,7 +35,7 @@ from services.projects.model.participation import (
     InvitedMemberNotActive,
     MemberUnknown,
 )
-from services.projects.model.plan import DeadlineTooEarly
+from services.projects.model.plan import DeadlineTooEarly, MovedOutsideCalendar, TooManyMoved
 from services.projects.model.project import (
     NobodyToAsk,
     ProjectEnded,
@@ -73,6 +74,7 @@ router = APIRouter(prefix="/api/v1", tags=["decisions"], route_class=Route)
 
 ASKING = (
     NobodyToAsk,
+    TooManyOpen,
     ClosesTooSoon,
     ClosesTooLate,
     NotParticipating,
@@ -226,6 +228,8 @@ async def closing_warned(session: AsyncSession, out: DecisionOut) -> DecisionOut
         MilestoneUnknown,
         MilestoneEnded,
         DeadlineTooEarly,
+        TooManyMoved,
+        MovedOutsideCalendar,
         MemberUnknown,
         AlreadyInvited,
         InvitedMemberNotActive,

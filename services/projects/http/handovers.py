@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response, status
 from pydantic import Field
 
 from services.projects.http.fields import Remark
-from services.projects.model.decision import ClosesTooLate, ClosesTooSoon
+from services.projects.model.decision import ClosesTooLate, ClosesTooSoon, TooManyOpen
 from services.projects.model.handover import (
     CandidateNotTakingPart,
     HandoverAnswered,
@@ -101,6 +101,8 @@ def answer(response: Response, seen: HandoverSeen) -> HandoverOut:
         ProjectEnded,
         CandidateNotTakingPart,
         HandoverOpen,
+        ClosesTooSoon,
+        ClosesTooLate,
         KeyInUse,
         KeyReused,
     ),
@@ -147,7 +149,7 @@ async def get_handover(
 @router.post(
     "/handovers/{handover_id}/acceptance",
     dependencies=[Idempotent],
-    responses=refusals(*ANSWERING, ClosesTooSoon, ClosesTooLate),
+    responses=refusals(*ANSWERING, TooManyOpen, ClosesTooSoon, ClosesTooLate),
 )
 async def post_handover_acceptance(
     handover_id: UUID,

@@ -23,6 +23,7 @@ from services.projects.model.milestone import (
     NotLeadOrAccountable,
     OthersAreAffected,
     PredecessorsOpen,
+    TooManyMilestones,
 )
 from services.projects.model.plan import (
     DEPENDENCIES_MAX,
@@ -31,6 +32,9 @@ from services.projects.model.plan import (
     Dependency,
     DependencyCycle,
     DependencyUnknown,
+    MovedOutsideCalendar,
+    TooManyDependencies,
+    TooManyMoved,
 )
 from services.projects.model.project import (
     NotProjectLead,
@@ -95,6 +99,7 @@ CHANGING = (
     MilestoneEnded,
 )
 PLANNING = (*CHANGING, NotProjectLead, ProjectNotUnderWay)
+MOVING = (DeadlineTooEarly, TooManyMoved, MovedOutsideCalendar)
 WORKING = (*CHANGING, NotAccountable, NotParticipating, ProjectNotActive)
 
 
@@ -259,6 +264,7 @@ def answer(response: Response, seen: MilestoneSeen, now: datetime) -> MilestoneO
         ProjectEnded,
         ProjectNotUnderWay,
         MemberNotParticipating,
+        TooManyMilestones,
         KeyInUse,
         KeyReused,
     ),
@@ -372,7 +378,7 @@ async def patch_milestone(
     dependencies=[Idempotent],
     responses={
         202: {"model": DecisionOut, "description": "The members that it touches are asked"},
-        **refusals(*PLANNING, DeadlineTooEarly, OthersAreAffected, *ASKING),
+        **refusals(*PLANNING, *MOVING, OthersAreAffected, *ASKING),
     },
 )
 async def post_milestone_reschedule(
@@ -440,6 +446,7 @@ def foreseen_out(
         ProjectNotUnderWay,
         OthersAreAffected,
         DependencyUnknown,
+        TooManyDependencies,
         DependencyCycle,
         DeadlineTooEarly,
     ),
@@ -453,7 +460,11 @@ async def put_milestone_dependencies(
     now: Now,
     expected: ExpectedVersion,
 ) -> MilestoneOut:
-    """Say what it waits for. The accountable member may, and the lead where nobody else is."""
+    """Say what it waits for. The accountable member may, and the lead where nobody else is.
+
+    Where others contribute, or promised what waits for it, it goes on waiting for what is not
+    completed.
+    """
     seen = await change_dependencies(
         session,
         milestone_id,

@@ -91,12 +91,20 @@ class AskedAlready(Conflict):
     title = "An open decision asks about this already"
 
 
+class TooManyOpen(Conflict):
+    code = "too-many-open"
+    title = "The project has as many open decisions as it can have"
+
+
 CONSENT: Final[frozenset[DecisionRule]] = frozenset({"unanimity", "silence"})
 """The rules under which one objection is enough."""
 
 SILENCE_WORKING_DAYS: Final = 3
 """For so many working days, in the city of each that is asked, silence must be possible."""
 
+
+OPEN_MAX: Final = 100
+"""Open in one project at a time: whoever leaves it is counted out of all of them at once."""
 
 LONGEST: Final = timedelta(days=366)
 
@@ -206,6 +214,7 @@ class Decision(Base, kw_only=True):
         *,
         electorate: Collection[str],
         working_days: Mapping[str, int],
+        others: int = 0,
         proposer: str,
         at: datetime,
     ) -> "Decision":
@@ -216,22 +225,23 @@ class Decision(Base, kw_only=True):
             question: what is asked.
             electorate: the members that are asked; fixed from here on.
             working_days: how many each of them has until the deadline.
+            others: how many decisions are open in the project.
             proposer: the member that asks.
             at: now.
 
         Raises:
             ProjectEnded: the project is over.
             NobodyToAsk: there is nobody besides the proposer.
+            TooManyOpen: there are as many open decisions as there can be.
             ClosesTooSoon: the deadline has passed, or silence would be too short to mean consent.
             ClosesTooLate: the deadline is more than a year away.
         """
         project.ensure_open()
         if not set(electorate) - {proposer}:
             raise NobodyToAsk("Nobody besides the proposer would be asked.")
-        if question.closes_at <= at:
-            raise ClosesTooSoon("The deadline has passed.")
-        if question.closes_at > at + LONGEST:
-            raise ClosesTooLate(f"It can close until {at + LONGEST:%Y-%m-%d}.")
+        if others >= OPEN_MAX:
+            raise TooManyOpen(f"There are {others}; withdraw one, or wait.")
+        ensure_can_close(question.closes_at, at)
         hurried = [
             member
             for member in sorted(set(electorate) - {proposer})
@@ -267,6 +277,16 @@ class Decision(Base, kw_only=True):
         return None if self.stored_effect is None else EFFECTS.validate_python(self.stored_effect)
 
     @property
+    def heard(self) -> set[str]:
+        """The members that are asked and have not been counted out."""
+        return {each.member for each in self.electorate if each.counted_out_at is None}
+
+    @property
+    def silent(self) -> set[str]:
+        """Those of them that have not said anything."""
+        return {each.member for each in self.electorate if each.position is None} & self.heard
+
+    @property
     def tally(self) -> Tally:
         counted = [each.position for each in self.electorate if each.counted_out_at is None]
         return tally_of(self.rule, counted)
@@ -281,7 +301,7 @@ class Decision(Base, kw_only=True):
         """
         if self.status != "open":
             raise DecisionClosed(f"It is {self.status}.")
-        if self.closes_at <= at:
+        if self.is_due(at):
             raise DecisionClosed(f"The deadline was {self.closes_at.isoformat()}.")
 
     def elector(self, member: str) -> Elector:
@@ -365,9 +385,13 @@ class Decision(Base, kw_only=True):
         self.elector(member).counted_out_at = at
         self._changed(at)
 
+    def is_due(self, at: datetime) -> bool:
+        """Tell whether its time is over."""
+        return self.closes_at <= at
+
     def verdict(self, at: datetime) -> Verdict | None:
         """What the decision has become by now; nothing while it stays open."""
-        if self.closes_at <= at:
+        if self.is_due(at):
             return verdict_at_deadline(self.rule, self.tally)
         return verdict_meanwhile(self.rule, self.tally)
 
@@ -411,6 +435,19 @@ class Decision(Base, kw_only=True):
     def _changed(self, at: datetime) -> None:
         self.version += 1
         self.updated_at = at
+
+
+def ensure_can_close(closes_at: datetime, at: datetime) -> None:
+    """Refuse a deadline that has passed, or that nobody would wait for.
+
+    Raises:
+        ClosesTooSoon: it has passed.
+        ClosesTooLate: it is more than a year away.
+    """
+    if closes_at <= at:
+        raise ClosesTooSoon("The deadline has passed.")
+    if closes_at > at + LONGEST:
+        raise ClosesTooLate(f"It can close until {at + LONGEST:%Y-%m-%d}.")
 
 
 def no_decision(decision_id: UUID) -> DecisionNotFound:

@@ -8,6 +8,8 @@ from sqlalchemy import ForeignKey, Index, Text, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from services.projects.model.base import Base
+from services.projects.model.deadline import end_of_day
+from services.projects.model.decision import ensure_can_close
 from services.projects.model.project import Project
 from services.projects.model.standing import MAY_WRITE, Standing
 from shared.contracts.projects import DecisionRule, HandoverState, HandoverStatus
@@ -107,6 +109,7 @@ class Handover(Base, kw_only=True):
             ProjectEnded: the project is over.
             CandidateNotTakingPart: the member has not accepted to take part.
             HandoverOpen: the lead has been offered already.
+            ClosesTooSoon, ClosesTooLate: the decision about it could not close then.
         """
         project.ensure_led_by(by)
         project.ensure_open()
@@ -114,6 +117,7 @@ class Handover(Base, kw_only=True):
             raise CandidateNotTakingPart(f"Member {candidate} has not accepted to take part.")
         if is_another_open:
             raise HandoverOpen("Take the other offer back first.")
+        ensure_can_close(end_of_day(closes_on, time_zone), at)
         return cls(
             project_id=project.id,
             project=project,

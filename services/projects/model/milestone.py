@@ -1,6 +1,6 @@
 """A milestone: a result owed by a deadline, and what members contribute to it."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Final, TypedDict
 from uuid import UUID
@@ -90,12 +90,20 @@ class TooManyContributions(Conflict):
     title = "The milestone has as many contributions as it can have"
 
 
+class TooManyMilestones(Conflict):
+    code = "too-many-milestones"
+    title = "The project has as many milestones as it can have"
+
+
 Rule = tuple[Callable[..., None], *tuple[Any, ...]]
 """What guards an action, and what it is asked about."""
 
 BEFORE_WORK: Final = frozenset({"draft", "proposed"})
 CONTRIBUTIONS_MAX: Final = 20
 """A fact carries all of them, twice where they changed, and the broker takes one megabyte."""
+
+MILESTONES_MAX: Final = 2_000
+"""Whoever asks about one of them has the whole plan of the project worked out."""
 
 
 class MilestoneChanges(TypedDict, total=False):
@@ -167,18 +175,22 @@ class Milestone(Base, kw_only=True):
         due_on: date,
         time_zone: str,
         accountable: str,
+        others: int = 0,
         by: Standing,
         at: datetime,
     ) -> "Milestone":
-        """Owe a new result.
+        """Owe a new result; `others` is how many milestones the project has.
 
         Raises:
             MissingScope, MemberNotActive, NotProjectLead: the actor may not.
             ProjectEnded, ProjectNotUnderWay: the project is not open for planning.
+            TooManyMilestones: it has as many as it can have.
             MemberNotParticipating: `accountable` neither leads, takes part nor is invited to.
         """
         project.ensure_led_by(by)
         project.ensure_under_way()
+        if others >= MILESTONES_MAX:
+            raise TooManyMilestones(f"There are {others}; it can have {MILESTONES_MAX}.")
         if accountable != project.lead and not by.may_take_part(accountable):
             raise MemberNotParticipating(f"Member {accountable} is not invited as a participant.")
         milestone = cls(
@@ -364,19 +376,26 @@ class Milestone(Base, kw_only=True):
                 members={"milestones": [str(one) for one in before]},
             )
 
-    def others_with_a_stake(self, standing: Standing) -> list[str]:
-        """Members besides the lead that promised something here and still take part."""
-        return sorted(stakeholders(self.step, standing) - {self.project.lead})
+    def with_a_stake(self, standing: Standing, waiting: Iterable[Step] = ()) -> set[str]:
+        """Members that work in the project and promised something here, or in what waits for it."""
+        promised = {self.accountable, *self.contributors}
+        for step in waiting:
+            promised |= {step.accountable, *step.contributors}
+        return promised & self.project.those_who_take_part(standing)
 
-    def ensure_touches_nobody_else(self, standing: Standing) -> None:
+    def others_with_a_stake(self, standing: Standing, waiting: Iterable[Step] = ()) -> list[str]:
+        """Those of them besides the lead."""
+        return sorted(self.with_a_stake(standing, waiting) - {self.project.lead})
+
+    def ensure_touches_nobody_else(self, standing: Standing, waiting: Iterable[Step] = ()) -> None:
         """Refuse to change what another member promised.
 
         Raises:
             ProjectEnded, ProjectNotUnderWay, MilestoneEnded: nothing here changes now.
-            OthersAreAffected: others are accountable or contribute.
+            OthersAreAffected: others are accountable or contribute, here or in what waits for it.
         """
         self.ensure_plannable()
-        ensure_nobody_is_touched(self.others_with_a_stake(standing))
+        ensure_nobody_is_touched(self.others_with_a_stake(standing, waiting))
 
     def ensure_can_change_dependencies(self, standing: Standing) -> None:
         """Refuse to change what the milestone waits for over the head of who is accountable for it.
@@ -433,6 +452,7 @@ class Milestone(Base, kw_only=True):
             MissingScope, MemberNotActive, NotProjectLead: the actor may not.
             ProjectEnded, ProjectNotUnderWay, MilestoneEnded: nothing here changes now.
             DeadlineTooEarly: it waits for something that is due later.
+            TooManyMoved, MovedOutsideCalendar: what waits for it cannot move with it.
             OthersAreAffected: another member is accountable or contributes, here or behind it.
         """
         self.project.ensure_led_by(by)
@@ -449,11 +469,13 @@ class Milestone(Base, kw_only=True):
         Raises:
             ProjectEnded, ProjectNotUnderWay, MilestoneEnded: nothing here changes now.
             DeadlineTooEarly: it waits for something that is due later.
+            TooManyMoved, MovedOutsideCalendar: what waits for it cannot move with it.
         """
         self.ensure_plannable()
         plan.ensure_late_enough(self.step, due_on, time_zone)
+        moved = plan.moved(self.id, due_on, time_zone)
         self._be_due(due_on, time_zone, at)
-        return plan.moved(self.id, due_on, time_zone)
+        return moved
 
     def give_way(self, due_on: date, *, at: datetime) -> None:
         """Be due later, as what this waits for has moved."""
@@ -464,17 +486,25 @@ class Milestone(Base, kw_only=True):
     ) -> None:
         """Depend on these milestones of the project and no others.
 
+        Once others have planned with it, it goes on waiting for what is not completed: else that
+        could move, and nobody who planned with it would be asked.
+
         Raises:
             MissingScope, MemberNotActive, NotLeadOrAccountable, NotParticipating: the actor may
                 not.
             ProjectEnded, ProjectNotUnderWay, MilestoneEnded: nothing here changes now.
-            OthersAreAffected: the lead asks, and another member is accountable.
+            OthersAreAffected: the lead asks, and another member is accountable; or it would wait
+                no longer, or less, and others contribute here, or promised what waits for it.
             DependencyUnknown: the project has no such milestone.
+            TooManyDependencies: the project has as many as it can have.
             DependencyCycle: one of them waits for this milestone, or is it.
             DeadlineTooEarly: the milestone is due before it could be done.
         """
         self.ensure_can_change_dependencies(by)
         plan.ensure_can_depend(self.id, depends_on)
+        if plan.lets_go(self.step, depends_on):
+            others = self.others_with_a_stake(by, plan.following(self.id))
+            ensure_nobody_is_touched([other for other in others if other != by.member])
         self.depends_on = [
             {"milestone_id": str(needed.milestone_id), "lag_days": needed.lag_days}
             for needed in depends_on
@@ -526,16 +556,18 @@ class Milestone(Base, kw_only=True):
         self.progress_percent = 100
         self._end("completed", at)
 
-    def cancel(self, reason: str, *, by: Standing, at: datetime) -> None:
-        """Owe the result no longer. Final.
+    def cancel(
+        self, reason: str, *, waiting: Iterable[Step] = (), by: Standing, at: datetime
+    ) -> None:
+        """Owe the result no longer; `waiting` are the open milestones that wait for it. Final.
 
         Raises:
             MissingScope, MemberNotActive, NotProjectLead: the actor may not.
             ProjectEnded, ProjectNotUnderWay, MilestoneEnded: nothing here changes now.
-            OthersAreAffected: another member is accountable or contributes.
+            OthersAreAffected: another member is accountable or contributes, here or behind it.
         """
         self.project.ensure_led_by(by)
-        self.ensure_touches_nobody_else(by)
+        self.ensure_touches_nobody_else(by, waiting)
         self.give_up(reason, at=at)
 
     def give_up(self, reason: str, *, at: datetime) -> None:
@@ -654,7 +686,8 @@ class Milestone(Base, kw_only=True):
     def allowed_actions(self, by: Standing, at: datetime) -> list[str]:
         """Name what the actor may do to the milestone now.
 
-        Rescheduling is offered although it may need the consent of others: it says so then.
+        Rescheduling is offered although it may need the consent of others: it says so then. So do
+        cancelling and other dependencies, where others promised what waits for it.
         """
         if self.status not in OPEN:
             return []
@@ -712,18 +745,9 @@ class Milestone(Base, kw_only=True):
         self.updated_at = at
 
 
-def stakeholders(step: Step, standing: Standing) -> set[str]:
-    """Members that promised something for a milestone and work in the project."""
-    return {
-        member for member in {step.accountable, *step.contributors} if standing.takes_part(member)
-    }
-
-
 def affected_by(milestone: Milestone, plan: Plan, standing: Standing) -> list[str]:
     """Members besides the lead that a new deadline touches: here, and in all that waits for it."""
-    touched = [milestone.step, *plan.following(milestone.id)]
-    found = set[str]().union(*(stakeholders(step, standing) for step in touched))
-    return sorted(found - {milestone.project.lead})
+    return milestone.others_with_a_stake(standing, plan.following(milestone.id))
 
 
 def ensure_nobody_is_touched(others: list[str]) -> None:

@@ -15,11 +15,18 @@ from zoneinfo import ZoneInfo
 
 from services.projects.model.deadline import end_of_day
 from shared.contracts.projects import MilestoneStatus
+from shared.fields import YEARS
 from shared.refusals import Conflict, Invalid
 
 OPEN: Final[frozenset[MilestoneStatus]] = frozenset({"planned", "in_progress"})
 DEPENDENCIES_MAX: Final = 50
 LAG_DAYS_MAX: Final = 3650
+PLAN_DEPENDENCIES_MAX: Final = 5_000
+"""Of all milestones of a project: whoever asks about one of them has the whole plan worked out."""
+
+MOVED_MAX: Final = 200
+"""A fact is told about each, in one transaction."""
+
 INSTANT: Final = timedelta(microseconds=1)
 
 
@@ -36,6 +43,21 @@ class DependencyUnknown(Invalid):
 class DeadlineTooEarly(Conflict):
     code = "deadline-too-early"
     title = "The deadline would lie before what the milestone waits for"
+
+
+class TooManyDependencies(Conflict):
+    code = "too-many-dependencies"
+    title = "The milestones of the project wait for as many others as they can"
+
+
+class TooManyMoved(Conflict):
+    code = "too-many-moved"
+    title = "More milestones would have to move with it than can move at once"
+
+
+class MovedOutsideCalendar(Conflict):
+    code = "moved-outside-calendar"
+    title = "What waits for it would be due beyond the days that can be told"
 
 
 class Dependency(NamedTuple):
@@ -146,6 +168,10 @@ class Plan:
         """Where each milestone stands in an order in which it comes after all it waits for."""
         return {each: place for place, each in enumerate(self._ids_in_order)}
 
+    @property
+    def dependencies(self) -> int:
+        return sum(len(step.depends_on) for step in self.steps.values())
+
     def following(self, milestone_id: UUID) -> list[Step]:
         """The open milestones that wait for this one, however far behind it, nearest first."""
         reached = {milestone_id}
@@ -161,12 +187,17 @@ class Plan:
 
         Raises:
             DependencyUnknown: the project has no such milestone.
+            TooManyDependencies: the project has as many as it can have.
             DependencyCycle: one of them waits for this milestone, or is it.
             DeadlineTooEarly: the milestone is due before it could be done.
         """
         unknown = [needed.milestone_id for needed in on if needed.milestone_id not in self.steps]
         if unknown:
             raise DependencyUnknown(f"The project has no milestone {unknown[0]}.")
+        step = self.steps[milestone_id]
+        added = len(on) - len(step.depends_on)
+        if added > 0 and self.dependencies + added > PLAN_DEPENDENCIES_MAX:
+            raise TooManyDependencies(f"All together may have {PLAN_DEPENDENCIES_MAX}.")
         behind = {milestone_id, *(step.id for step in self._behind(milestone_id))}
         for needed in on:
             if needed.milestone_id in behind:
@@ -174,8 +205,16 @@ class Plan:
                     f"{needed.milestone_id} waits for {milestone_id}.",
                     members={"milestone_id": str(needed.milestone_id)},
                 )
-        step = self.steps[milestone_id]
         self.ensure_late_enough(step, step.due_on, step.time_zone, depends_on=on)
+
+    def lets_go(self, step: Step, on: Sequence[Dependency]) -> bool:
+        """Tell whether a milestone would wait no longer, or less, for what is not completed."""
+        kept = dict(on)
+        return any(
+            kept.get(needed.id, -1) < lag_days
+            for needed, lag_days in self._needed(step.depends_on)
+            if needed.status != "completed"
+        )
 
     def ensure_late_enough(
         self,
@@ -202,8 +241,18 @@ class Plan:
         """Find which deadlines must give way if this one moves, and to which days, nearest first.
 
         Each keeps its time zone, and moves no further than it must.
+
+        Raises:
+            TooManyMoved: there are too many of them.
+            MovedOutsideCalendar: one would have to move beyond what is a day here.
         """
-        return self._giving_way(self.following(milestone_id), {milestone_id: (due_on, time_zone)})
+        found = self._giving_way(self.following(milestone_id), {milestone_id: (due_on, time_zone)})
+        if len(found) > MOVED_MAX:
+            raise TooManyMoved(f"{len(found)} would have to move; up to {MOVED_MAX} can.")
+        last = max(found.values(), default=due_on)
+        if last.year > YEARS[1]:
+            raise MovedOutsideCalendar(f"One would be due on {last}.")
+        return found
 
     def note_due(self, milestone_id: UUID, due_on: date, time_zone: str) -> None:
         """Know that a deadline has moved."""

@@ -95,10 +95,11 @@ UNDER_WAY: Final[frozenset[ProjectStatus]] = frozenset({"proposed", "active"})
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How many results of a project are still owed, and how many are there."""
+    """How many results of a project are still owed, how many are there, and all ever planned."""
 
     open_milestones: int = 0
     completed_milestones: int = 0
+    milestones: int = 0
 
 
 class ProjectChanges(TypedDict, total=False):

@@ -120,7 +120,8 @@ class Template:
         anew = (
             replace(each.step, due_on=days[each.id], status="planned") for each in self.milestones
         )
-        return days | Plan(anew).in_order()
+        later_still = Plan(anew).in_order()
+        return days | {each: _moved(day, timedelta()) for each, day in later_still.items()}
 
 
 def _copied(

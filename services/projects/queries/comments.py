@@ -83,7 +83,7 @@ async def comment_for_change(
     """
     comment = await session.scalar(
         select(Comment)
-        .select_from(Project)
+        .select_from(Project)  # which is locked first
         .join(Comment, Comment.project_id == Project.id)
         .options(contains_eager(Comment.project), selectinload(Comment.former_texts))
         .where(Comment.id == comment_id)

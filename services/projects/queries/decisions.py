@@ -12,6 +12,7 @@ from sqlalchemy import (
     any_,
     bindparam,
     exists,
+    func,
     select,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -123,6 +124,13 @@ async def decisions_to_close(
         project_id: standing_from(Actor.CLOCK, None, places) for project_id, places in rows
     }
     return [(decision, standings[decision.project_id]) for decision in decisions]
+
+
+async def count_open_decisions(session: AsyncSession, project: Project) -> int:
+    """Tell how many decisions are open in a project that is locked."""
+    await session.flush()
+    found = select(func.count()).where(Decision.project_id == project.id, Decision.status == "open")
+    return (await session.scalars(found)).one()
 
 
 async def open_decisions_of(

@@ -73,6 +73,7 @@ def progress_of(project_id: BindParameter[UUID] | InstrumentedAttribute[UUID]) -
             func.jsonb_build_array(
                 func.count().filter(Milestone.status.in_(map(literal, sorted(OPEN)))),
                 func.count().filter(Milestone.status == "completed"),
+                func.count(),
             )
         )
         .where(Milestone.project_id == project_id)

@@ -34,6 +34,7 @@ async def accept_lead(
         VersionStale: the handover is not at the expected version.
         CandidateNotTakingPart: the member takes part no longer.
         HandoverAnswered, ProjectEnded: there is nothing to answer.
+        TooManyOpen: there are as many open decisions as there can be.
         ClosesTooSoon, ClosesTooLate: the offered deadline is none that members can answer by.
     """
     handover, standing = await handover_for_change(session, handover_id, actor=actor)

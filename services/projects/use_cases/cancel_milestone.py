@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.projects.queries.milestones import MilestoneSeen, milestone_for_change
+from services.projects.queries.milestones import MilestoneSeen, milestone_for_change, plan_of
 from shared.actor import Actor
 from shared.contracts.projects import MilestoneCancelled
 from shared.http.preconditions import ensure_version
@@ -28,13 +28,14 @@ async def cancel_milestone(
         MissingScope, MemberNotActive, NotProjectLead: the actor may not.
         VersionStale: the milestone is not at the expected version.
         ProjectEnded, ProjectNotUnderWay, MilestoneEnded: nothing here changes now.
-        OthersAreAffected: another member is accountable or contributes.
+        OthersAreAffected: another member is accountable or contributes, here or behind it.
     """
     milestone, standing = await milestone_for_change(session, milestone_id, actor=actor)
     milestone.project.ensure_led_by(standing)
     before = milestone.state()
     ensure_version(expected, before)
-    milestone.cancel(reason, by=standing, at=now)
+    plan = await plan_of(session, milestone.project_id)
+    milestone.cancel(reason, waiting=plan.following(milestone.id), by=standing, at=now)
     announce(
         session,
         MilestoneCancelled.about(

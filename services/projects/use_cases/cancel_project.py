@@ -45,5 +45,6 @@ async def cancel_project(
             audience=project.audience(standing.places),
         ),
     )
-    await end_with_project(session, project, standing=standing, actor=actor, now=now)
+    for fact in await end_with_project(session, project, standing=standing, actor=actor, now=now):
+        announce(session, fact)
     return project, standing, progress

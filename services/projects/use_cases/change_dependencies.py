@@ -35,8 +35,10 @@ async def change_dependencies(
         MissingScope, MemberNotActive, NotLeadOrAccountable, NotParticipating: the actor may not.
         VersionStale: the milestone is not at the expected version.
         ProjectEnded, ProjectNotUnderWay, MilestoneEnded: nothing here changes now.
-        OthersAreAffected: the lead asks, and another member is accountable.
+        OthersAreAffected: the lead asks, and another member is accountable; or it would wait no
+            longer, or less, and others planned with it.
         DependencyUnknown: the project has no such milestone.
+        TooManyDependencies: the project has as many as it can have.
         DependencyCycle: one of them waits for this milestone, or is it.
         DeadlineTooEarly: the milestone is due before it could be done.
     """

@@ -46,5 +46,6 @@ async def complete_project(
             audience=project.audience(standing.places),
         ),
     )
-    await end_with_project(session, project, standing=standing, actor=actor, now=now)
+    for fact in await end_with_project(session, project, standing=standing, actor=actor, now=now):
+        announce(session, fact)
     return project, standing, progress

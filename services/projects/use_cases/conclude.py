@@ -40,11 +40,14 @@ async def conclude(
     standing: Standing,
     actor: Actor,
     now: datetime,
-) -> None:
+) -> Standing:
     """Close a decision that is locked, together with its project, and let it have its effect.
 
     What has changed since it was opened may stand in the way of the effect. Then the decision
     stands, its `hindrance` names the rule, and nothing else happens.
+
+    Returns:
+        How things stand after it: whatever follows in the same transaction must begin with that.
     """
     before = decision.state()
     consequences = Consequences(standing, [])
@@ -64,6 +67,7 @@ async def conclude(
     for event in consequences.events:
         announce(session, event)
     await end_handover_of(session, decision, audience=audience, actor=actor, now=now)
+    return consequences.standing
 
 
 async def end_handover_of(

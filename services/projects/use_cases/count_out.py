@@ -22,25 +22,33 @@ async def count_out(
     standing: Standing,
     actor: Actor,
     now: datetime,
-) -> None:
+) -> Standing:
     """Count a member that has left a locked project no longer, where it was asked.
 
-    What can be decided no longer without it is closed. An offer to lead, if it has not accepted it
-    yet, ends.
+    What can be decided no longer without it is closed. What was decided before it left, as the
+    deadline had passed, is closed with it. An offer to lead, if it has not accepted it yet, ends.
+
+    Returns:
+        How things stand after it.
     """
-    audience = project.audience(standing.places)
     for decision in await open_decisions_of(session, project, asking=member):
-        before = decision.state()
-        decision.count_out(member, at=now)
-        announce(
-            session,
-            ElectorCountedOut.about(
-                decision.state(), before=before, by=actor, at=now, audience=audience
-            ),
-        )
+        if decision.status != "open":
+            continue  # one before it has ended the project, and with it this one
+        if not decision.is_due(now):
+            before = decision.state()
+            decision.count_out(member, at=now)
+            audience = project.audience(standing.places)
+            announce(
+                session,
+                ElectorCountedOut.about(
+                    decision.state(), before=before, by=actor, at=now, audience=audience
+                ),
+            )
         verdict = decision.verdict(now)
         if verdict is not None:
-            await conclude(session, decision, verdict, standing=standing, actor=actor, now=now)
+            standing = await conclude(
+                session, decision, verdict, standing=standing, actor=actor, now=now
+            )
     handover = await open_handover_of(session, project)
     if handover is not None and handover.candidate == member and handover.status == "offered":
         offered = handover.state()
@@ -48,6 +56,11 @@ async def count_out(
         announce(
             session,
             HandoverWithdrawn.about(
-                handover.state(), before=offered, by=actor, at=now, audience=audience
+                handover.state(),
+                before=offered,
+                by=actor,
+                at=now,
+                audience=project.audience(standing.places),
             ),
         )
+    return standing

@@ -1,14 +1,13 @@
 """What all use cases share in which nobody asks for the end of a place: it comes about."""
 
-from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.projects.model.participation import Participation
+from services.projects.model.standing import Standing
 from services.projects.queries.participations import ParticipationSeen
 from services.projects.use_cases.count_out import count_out
 from shared.actor import Actor
@@ -30,17 +29,12 @@ async def end_places(
 
     Who has lost its place in a project is not told of the next one that is lost there.
     """
-    gone: dict[UUID, set[str]] = defaultdict(set)
-    for participation, standing in places:
+    standings: dict[UUID, Standing] = {}
+    for participation, at_first in places:
         project = participation.project
+        standing = standings.get(project.id, at_first)
         before = participation.state()
         end(participation)
-        remaining = {
-            member: place
-            for member, place in standing.places.items()
-            if member not in gone[project.id]
-        }
-        gone[project.id].add(participation.member)
         announce(
             session,
             kind.about(
@@ -48,16 +42,12 @@ async def end_places(
                 before=before,
                 by=Actor.CLOCK,
                 at=at,
-                audience=project.audience(remaining),
+                audience=project.audience(standing.places),
             ),
         )
+        standing = standing.with_place(participation.member, participation.place)
         if before.status == "accepted":
-            remaining.pop(participation.member, None)
-            await count_out(
-                session,
-                project,
-                participation.member,
-                standing=replace(standing, places=remaining),
-                actor=Actor.CLOCK,
-                now=at,
+            standing = await count_out(
+                session, project, participation.member, standing=standing, actor=Actor.CLOCK, now=at
             )
+        standings[project.id] = standing

@@ -1,7 +1,7 @@
 """Use case: the lead enters the milestones of a project as a table."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any, Literal
@@ -111,6 +111,7 @@ class Entering:
     ) -> None:
         self._session = session
         self._seen = seen
+        self._progress = seen[2]
         self._found = found
         self._about: dict[str, Any] = {"actor": actor, "now": now}
         self._ids = {row.key: row.id for row in rows if row.key is not None and row.id is not None}
@@ -148,9 +149,10 @@ class Entering:
                 due_on=due_on,
                 time_zone=time_zone,
                 accountable=accountable,
-                seen=self._seen,
+                seen=(project, standing, self._progress),
                 **self._about,
             )
+            self._progress = replace(self._progress, milestones=self._progress.milestones + 1)
             planned.append(milestone)
             if row.key is not None:
                 self._ids[row.key] = milestone.id

@@ -44,6 +44,7 @@ async def offer_lead(
         ProjectEnded: the project is over.
         CandidateNotTakingPart: the member has not accepted to take part.
         HandoverOpen: the lead has been offered already.
+        ClosesTooSoon, ClosesTooLate: the decision about it could not close then.
     """
     project, standing, _ = await project_for_change(session, project_id, actor=actor)
     project.ensure_led_by(standing)

@@ -23,10 +23,11 @@ async def open_decision(
         MissingScope, MemberNotActive, NotParticipating: the actor may not.
         ProjectEnded: the project is over.
         NobodyToAsk: there is nobody besides the proposer.
+        TooManyOpen: there are as many open decisions as there can be.
         ClosesTooSoon, ClosesTooLate: the deadline is none that members can answer by.
         MilestoneUnknown, NotLeadOrAccountable, ProjectNotUnderWay, MilestoneEnded,
-        DeadlineTooEarly, RuleOverrulesAffected, AskedAlready: it is about a milestone, and cannot
-            be asked.
+        DeadlineTooEarly, TooManyMoved, MovedOutsideCalendar, RuleOverrulesAffected, AskedAlready:
+            it is about a milestone, and cannot be asked.
         MemberUnknown, AlreadyInvited, InvitedMemberNotActive: it would admit a member that cannot
             be admitted.
     """

@@ -34,9 +34,10 @@ async def plan_milestone(
         ProjectNotFound: for the actor there is none.
         MissingScope, MemberNotActive, NotProjectLead: the actor may not.
         ProjectEnded, ProjectNotUnderWay: the project is not open for planning.
+        TooManyMilestones: it has as many as it can have.
         MemberNotParticipating: `accountable` neither leads, takes part nor is invited to.
     """
-    project, standing, _ = seen or await project_for_change(session, project_id, actor=actor)
+    project, standing, progress = seen or await project_for_change(session, project_id, actor=actor)
     milestone = Milestone.plan(
         project,
         title=title,
@@ -44,6 +45,7 @@ async def plan_milestone(
         due_on=due_on,
         time_zone=time_zone,
         accountable=accountable,
+        others=progress.milestones,
         by=standing,
         at=now,
     )

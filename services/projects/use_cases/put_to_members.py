@@ -10,6 +10,7 @@ from services.projects.model.decision import Decision, Question
 from services.projects.model.project import Project
 from services.projects.model.standing import Standing
 from services.projects.model.working_days import working_days_left
+from services.projects.queries.decisions import count_open_decisions
 from services.projects.queries.standings import known_members
 from shared.actor import Actor
 from shared.contracts.projects import DecisionOpened
@@ -35,6 +36,7 @@ async def put_to_members(
     Raises:
         ProjectEnded: the project is over.
         NobodyToAsk: there is nobody besides the proposer.
+        TooManyOpen: there are as many open decisions as there can be.
         ClosesTooSoon, ClosesTooLate: the deadline is none that members can answer by.
     """
     until = min(question.closes_at, now + LOOK_AHEAD)
@@ -48,6 +50,7 @@ async def put_to_members(
             )
             for member in await known_members(session, electorate)
         },
+        others=await count_open_decisions(session, project),
         proposer=proposer,
         at=now,
     )

@@ -54,6 +54,7 @@ async def foresee_reschedule(
         VersionStale: the milestone is not at the expected version.
         ProjectEnded, ProjectNotUnderWay, MilestoneEnded: nothing here changes now.
         DeadlineTooEarly: it waits for something that is due later.
+        TooManyMoved, MovedOutsideCalendar: what waits for it cannot move with it.
     """
     milestone, standing = await milestone_for_change(session, milestone_id, actor=actor)
     milestone.project.ensure_led_by(standing)
@@ -92,6 +93,7 @@ async def reschedule_milestone(
         VersionStale: the milestone is not at the expected version.
         ProjectEnded, ProjectNotUnderWay, MilestoneEnded: nothing here changes now.
         DeadlineTooEarly: it waits for something that is due later.
+        TooManyMoved, MovedOutsideCalendar: what waits for it cannot move with it.
         OthersAreAffected: another member is accountable or contributes, here or behind it.
     """
     milestone, standing = seen or await milestone_for_change(session, milestone_id, actor=actor)

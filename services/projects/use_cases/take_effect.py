@@ -12,12 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.projects.model.decision import Decision
 from services.projects.model.handover import CandidateNotTakingPart
-from services.projects.model.milestone import (
-    Milestone,
-    affected_by,
-    ensure_nobody_is_touched,
-)
+from services.projects.model.milestone import Milestone, ensure_nobody_is_touched
 from services.projects.model.participation import Participation
+from services.projects.model.plan import Plan
 from services.projects.model.standing import Standing
 from services.projects.queries.milestones import plan_of
 from services.projects.queries.milestones_together import milestones_for_change
@@ -84,7 +81,7 @@ async def _reschedule(
 ) -> Consequences:
     milestone = await _milestone(session, decision, effect)
     plan = await plan_of(session, decision.project_id)
-    _ensure_all_were_asked(decision, affected_by(milestone, plan, standing))
+    await _ensure_all_were_asked(session, decision, milestone, plan, standing)
     before = milestone.state()
     moved = milestone.move(effect.due_on, effect.time_zone, plan=plan, at=now)
     audience = decision.project.audience(standing.places)
@@ -110,7 +107,8 @@ async def _cancel_milestone(
     now: datetime,
 ) -> Consequences:
     milestone = await _milestone(session, decision, effect)
-    _ensure_all_were_asked(decision, milestone.others_with_a_stake(standing))
+    plan = await plan_of(session, decision.project_id)
+    await _ensure_all_were_asked(session, decision, milestone, plan, standing)
     before = milestone.state()
     milestone.give_up(effect.reason, at=now)
     audience = decision.project.audience(standing.places)
@@ -227,10 +225,10 @@ async def _close(
     kind = ProjectCompleted if effect.status == "completed" else ProjectCancelled
     audience = project.audience(standing.places)
     fact = kind.about(project.state(), before=before, by=actor, at=now, audience=audience)
-    await end_with_project(
+    ended = await end_with_project(
         session, project, besides=decision, standing=standing, actor=actor, now=now
     )
-    return Consequences(standing, [fact])
+    return Consequences(standing, [fact, *ended])
 
 
 Act = Callable[
@@ -253,11 +251,19 @@ async def _milestone(
     return found[effect.milestone_id]
 
 
-def _ensure_all_were_asked(decision: Decision, affected: list[str]) -> None:
+async def _ensure_all_were_asked(
+    session: AsyncSession, decision: Decision, milestone: Milestone, plan: Plan, standing: Standing
+) -> None:
     """Refuse what touches somebody who has come into play since the question was put.
+
+    That may also be who leads by now, and who was counted out and has come back. And the silence of
+    a member that is suspended, and so cannot speak, is not taken for consent.
 
     Raises:
         OthersAreAffected: there is somebody.
     """
-    asked = {elector.member for elector in decision.electorate}
-    ensure_nobody_is_touched(sorted(set(affected) - asked - {decision.proposer}))
+    touched = milestone.with_a_stake(standing, plan.following(milestone.id))
+    silent = await known_members(session, touched & decision.silent)
+    could_speak = {member.slug for member in silent if member.status == "active"}
+    consenting = decision.heard - decision.silent | could_speak | {decision.proposer}
+    ensure_nobody_is_touched(sorted(touched - consenting))

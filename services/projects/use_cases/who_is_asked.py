@@ -38,6 +38,7 @@ async def who_is_asked(
         NotLeadOrAccountable: the actor's member neither leads nor is accountable for it.
         ProjectEnded, ProjectNotUnderWay, MilestoneEnded: nothing about it changes now.
         DeadlineTooEarly: it waits for something that is due later.
+        TooManyMoved, MovedOutsideCalendar: what waits for it cannot move with it.
         RuleOverrulesAffected: the rule would let most decide over one.
         AskedAlready: an open decision asks the same.
         MemberUnknown, AlreadyInvited, InvitedMemberNotActive: the member cannot be admitted.
@@ -50,10 +51,10 @@ async def who_is_asked(
         milestone.ensure_lead_or_accountable(standing)
         milestone.ensure_plannable()
         await _ensure_not_asked(session, project, effect.milestone_id)
-        if isinstance(effect, CancelMilestone):
-            return _asked_by(standing, milestone.others_with_a_stake(standing), project)
         plan = await plan_of(session, project.id)
-        plan.ensure_late_enough(milestone.step, effect.due_on, effect.time_zone)
+        if isinstance(effect, RescheduleMilestone):
+            plan.ensure_late_enough(milestone.step, effect.due_on, effect.time_zone)
+            plan.moved(milestone.id, effect.due_on, effect.time_zone)  # or say why they cannot
         return _asked_by(standing, affected_by(milestone, plan, standing), project)
     if isinstance(effect, AdmitMember):
         known = await known_members(session, [effect.member])

@@ -54,7 +54,7 @@ async def withdraw_participation(
         kind.about(participation.state(), before=before, by=actor, at=now, audience=audience),
     )
     if participation.place is None:
-        await count_out(
+        standing = await count_out(
             session, project, participation.member, standing=standing, actor=actor, now=now
         )
     return participation, standing
