@@ -6,11 +6,13 @@ from uuid import UUID
 import pytest
 
 from services.projects.model.comment import (
+    FORMER_TEXTS_MAX,
     Addressees,
     Comment,
     CommentTakenBack,
     Discussed,
     DraftNotDiscussed,
+    EditedTooOften,
     Mentions,
     MentionUnknown,
     NotInDiscussion,
@@ -359,3 +361,18 @@ def test_who_has_left_may_read_its_own_words() -> None:
 
     assert comment.is_seen_by(scene.as_("seoul"))
     assert comment.allowed_actions(scene.as_("seoul")) == ["remove"]
+
+
+def test_a_comment_has_room_for_a_limited_number_of_former_texts() -> None:
+    scene = working()
+    seoul = scene.as_("seoul")
+    comment = say(scene, seoul)
+    for nth in range(FORMER_TEXTS_MAX):
+        comment.edit({"text": {"en": f"{nth}"}}, known=Addressees(), by=seoul, at=LATER)
+    before = comment.state()
+
+    with pytest.raises(EditedTooOften):
+        comment.edit({"text": {"en": "Once more"}}, known=Addressees(), by=seoul, at=LATER)
+
+    assert comment.state() == before
+    assert len(comment.former_texts) == FORMER_TEXTS_MAX

@@ -14,6 +14,7 @@ from services.projects.model.comment import (
     CommentNotFound,
     CommentTakenBack,
     DraftNotDiscussed,
+    EditedTooOften,
     Mentions,
     MentionUnknown,
     NotInDiscussion,
@@ -376,7 +377,7 @@ async def get_comment_versions(
 
 @router.patch(
     "/comments/{comment_id}",
-    responses=refusals(*CHANGING, NotInDiscussion, ProjectEnded, MentionUnknown),
+    responses=refusals(*CHANGING, NotInDiscussion, ProjectEnded, EditedTooOften, MentionUnknown),
 )
 async def patch_comment(
     comment_id: UUID,

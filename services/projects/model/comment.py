@@ -63,7 +63,14 @@ class MentionUnknown(Invalid):
     title = "Only who sees the project can be mentioned"
 
 
+class EditedTooOften(Conflict):
+    code = "edited-too-often"
+    title = "The comment has been edited as often as it can be; post another one"
+
+
 MENTIONS_MAX: Final = 20
+FORMER_TEXTS_MAX: Final = 50
+"""What was said stays, and all of it is taken back at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,14 +278,18 @@ class Comment(Base, kw_only=True):
             MissingScope, MemberNotActive, NotYourComment, NotInDiscussion: the actor may not.
             CommentTakenBack: it has been removed.
             ProjectEnded: the project is over.
+            EditedTooOften: it has said as many other things as it can.
             MentionUnknown: somebody who is newly mentioned does not see the project.
         """
         self.ensure_own(by)
         self.ensure_can_be_edited(by)
+        is_reworded = changes.get("text", self.text) != self.text
+        if is_reworded and len(self.former_texts) >= FORMER_TEXTS_MAX:
+            raise EditedTooOften(f"It has been, {FORMER_TEXTS_MAX} times.")
         new = self.newly_mentioned(changes)
         self._narrow_to(self.project.visibility)
         ensure_can_be_mentioned(new, known, self.audience(by.places))
-        if changes.get("text", self.text) != self.text:
+        if is_reworded:
             self.former_texts.append(
                 FormerText(
                     version=self.version,

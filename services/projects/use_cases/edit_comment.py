@@ -35,6 +35,7 @@ async def edit_comment(
         VersionStale: the comment is not at the expected version.
         CommentTakenBack: it has been removed.
         ProjectEnded: the project is over.
+        EditedTooOften: it has said as many other things as it can.
         MentionUnknown: somebody who is newly mentioned does not see the project.
     """
     comment, standing = await comment_for_change(session, comment_id, actor=actor)
