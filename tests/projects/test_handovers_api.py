@@ -85,6 +85,7 @@ async def test_the_lead_can_come_back(cities: Cities, sessions: Sessions) -> Non
     roles = {one["member"]: one["role"] for one in places["items"] if one["status"] == "accepted"}
     assert project["lead"] == "tokyo"
     assert (roles["tokyo"], roles["seoul"]) == ("lead", "participant")
+    assert all(one["accepted_on"] for one in places["items"] if one["status"] == "accepted")
 
 
 async def test_nobody_accepts_for_the_candidate(cities: Cities, sessions: Sessions) -> None:

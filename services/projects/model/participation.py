@@ -237,8 +237,13 @@ class Participation(Base, kw_only=True):
         return participation
 
     @classmethod
-    def of_former_lead(cls, project: Project, *, member: str, at: datetime) -> "Participation":
-        """The place of a member that has led the project so far: it goes on as a participant."""
+    def of_former_lead(
+        cls, project: Project, *, member: str, today: date, at: datetime
+    ) -> "Participation":
+        """The place of a member that has led the project so far: it goes on as a participant.
+
+        From `today` on, where it is; before that it took part as the lead, which has no place.
+        """
         participation = cls(
             project_id=project.id,
             project=project,
@@ -250,6 +255,7 @@ class Participation(Base, kw_only=True):
         )
         participation.status = "accepted"
         participation.answered_at = at
+        participation.accepted_on = today
         return participation
 
     @property

@@ -14,7 +14,7 @@ from services.projects.model.decision import Decision
 from services.projects.model.handover import CandidateNotTakingPart
 from services.projects.model.milestone import Milestone, ensure_nobody_is_touched
 from services.projects.model.participation import Participation
-from services.projects.model.plan import Plan
+from services.projects.model.plan import Plan, local_day
 from services.projects.model.standing import Standing
 from services.projects.queries.milestones import plan_of
 from services.projects.queries.milestones_together import milestones_for_change
@@ -164,7 +164,10 @@ async def _change_lead(
     project.hand_over(effect.member, at=now)
     arriving.change_role("lead", at=now)
     if leaving is None:
-        leaving = Participation.of_former_lead(project, member=former, at=now)
+        [home] = await known_members(session, [former])
+        leaving = Participation.of_former_lead(
+            project, member=former, today=local_day(now, home.time_zone), at=now
+        )
         session.add(leaving)
     else:
         leaving.change_role("participant", at=now)
