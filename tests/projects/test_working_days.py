@@ -13,6 +13,7 @@ from services.projects.model.working_days import (
     days_when_all_are_open,
     holidays_known,
     is_closed,
+    whole_working_days,
     working_days_left,
 )
 
@@ -162,6 +163,25 @@ def test_a_day_counts_until_its_working_hours_are_over(now: datetime, left: int)
     deadline = at("Asia/Tokyo", 2026, 6, 9)
 
     assert working_days_left(now, deadline, "Asia/Tokyo", "JP", None) == left
+
+
+@pytest.mark.parametrize(
+    ("begins", "ends", "whole"),
+    [
+        # From a Monday to a Wednesday, of which single hours can be worked.
+        ((2026, 6, 8, 16, 59), (2026, 6, 10, 10), 1),
+        ((2026, 6, 8, 9), (2026, 6, 10, 17), 3),
+        ((2026, 6, 8, 9, 1), (2026, 6, 10, 17), 2),
+        ((2026, 6, 8, 9), (2026, 6, 10, 16, 59), 2),
+        ((2026, 6, 8, 10), (2026, 6, 8, 16), 0),
+    ],
+)
+def test_a_working_day_is_whole_with_all_of_its_hours(
+    begins: tuple[int, ...], ends: tuple[int, ...], whole: int
+) -> None:
+    now, until = at("Asia/Tokyo", *begins), at("Asia/Tokyo", *ends)
+
+    assert whole_working_days(now, until, "Asia/Tokyo", "JP", None) == whole
 
 
 def test_holidays_are_no_working_days_left() -> None:

@@ -100,7 +100,7 @@ CONSENT: Final[frozenset[DecisionRule]] = frozenset({"unanimity", "silence"})
 """The rules under which one objection is enough."""
 
 SILENCE_WORKING_DAYS: Final = 3
-"""For so many working days, in the city of each that is asked, silence must be possible."""
+"""For so many whole working days, in the city of each that is asked, silence must be possible."""
 
 
 OPEN_MAX: Final = 100
@@ -224,7 +224,7 @@ class Decision(Base, kw_only=True):
             project: in which they work together.
             question: what is asked.
             electorate: the members that are asked; fixed from here on.
-            working_days: how many each of them has until the deadline.
+            working_days: how many whole ones each of them has until the deadline.
             others: how many decisions are open in the project.
             proposer: the member that asks.
             at: now.
@@ -249,8 +249,8 @@ class Decision(Base, kw_only=True):
         ]
         if question.rule == "silence" and hurried:
             raise ClosesTooSoon(
-                f"Silence means consent only after {SILENCE_WORKING_DAYS} working days in each"
-                f" city; there are fewer in {', '.join(hurried)}.",
+                f"Silence means consent only after {SILENCE_WORKING_DAYS} whole working days in"
+                f" each city; there are fewer in {', '.join(hurried)}.",
                 members={"members": hurried},
             )
         effect = question.effect

@@ -117,6 +117,30 @@ def working_days_left(
     return _count_open(first, last, country, subdivision)
 
 
+def whole_working_days(
+    from_instant: datetime,
+    until_instant: datetime,
+    zone: str,
+    country: str,
+    subdivision: str | None,
+) -> int:
+    """Count the working days of a place of which all working hours lie between two moments.
+
+    Args:
+        from_instant: now.
+        until_instant: the first moment that is too late.
+        zone: IANA time zone of the place.
+        country: ISO 3166-1 alpha-2.
+        subdivision: ISO 3166-2 without the country.
+    """
+    clock = ZoneInfo(zone)
+    begins = from_instant.astimezone(clock)
+    ends = until_instant.astimezone(clock)
+    first = begins.date() + timedelta(days=begins.time() > OPENS)
+    last = ends.date() - timedelta(days=ends.time() < CLOSES)
+    return _count_open(first, last, country, subdivision)
+
+
 def days_when_all_are_open(
     members: Sequence[KnownMember], begins: date, ends: date
 ) -> list[OpenDay]:

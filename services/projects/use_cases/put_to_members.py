@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.projects.model.decision import Decision, Question
 from services.projects.model.project import Project
 from services.projects.model.standing import Standing
-from services.projects.model.working_days import working_days_left
+from services.projects.model.working_days import whole_working_days
 from services.projects.queries.decisions import count_open_decisions
 from services.projects.queries.standings import known_members
 from shared.actor import Actor
@@ -45,7 +45,7 @@ async def put_to_members(
         question,
         electorate=electorate,
         working_days={
-            member.slug: working_days_left(
+            member.slug: whole_working_days(
                 now, until, member.time_zone, member.country, member.subdivision
             )
             for member in await known_members(session, electorate)
