@@ -4,7 +4,13 @@ from services.projects.model.comment import Addressees, Comment, Discussed, Ment
 from services.projects.model.milestone import CONTRIBUTIONS_MAX
 from services.projects.model.rewording import ALL_LANGUAGES_MAX
 from shared.contracts.event import EVERYONE
-from shared.contracts.projects import CommentEdited, ContributionReturned, MilestoneChanged
+from shared.contracts.projects import (
+    AmendCharter,
+    CommentEdited,
+    ContributionReturned,
+    ElectorCountedOut,
+    MilestoneChanged,
+)
 from shared.messaging.outbox import BODY_LIMIT_BYTES
 from tests.projects.scenes import NOON, actor, working
 
@@ -65,3 +71,23 @@ def test_the_largest_comment_fits() -> None:
     )
 
     assert len(edited.wire_form()) < BODY_LIMIT_BYTES
+
+
+def test_the_largest_decision_of_sixty_members_fits() -> None:
+    scene = working()
+    members = [f"member-{number}" for number in range(60)]
+    decision = scene.put(
+        "unanimity", *members, effect=AmendCharter(charter={"en": WIDE * ALL_LANGUAGES_MAX})
+    )
+    decision.title = {f"{first}{second}": WIDE * 300 for first in "abc" for second in "abcdefghij"}
+    decision.text = {"en": WIDE * ALL_LANGUAGES_MAX}
+    for elector in decision.electorate:
+        elector.position, elector.reason, elector.taken_at = "approve", WIDE * 1000, NOON
+    before = decision.state()
+    decision.count_out(members[0], at=NOON)
+
+    counted_out = ElectorCountedOut.about(
+        decision.state(), before=before, by=actor("tokyo"), at=NOON, audience=EVERYONE
+    )
+
+    assert len(counted_out.wire_form()) < BODY_LIMIT_BYTES
