@@ -146,6 +146,8 @@ class Cooperation(RuleBasedStateMachine):
             return
         self.actor = actor
         by = self.scene.as_(actor)
+        steps = self.scene.plan_now.steps
+        milestone.knows([steps[needed.milestone_id] for needed in milestone.dependencies])
         self.attempt(
             lambda: getattr(milestone, step)(by=by, at=NOON), spoken_for=milestone.accountable
         )
@@ -166,6 +168,21 @@ class Cooperation(RuleBasedStateMachine):
 
         if self.attempt(act, spoken_for="tokyo"):
             assert not others
+
+    @rule(milestone=milestones, needed=milestones, actor=MEMBERS, lag_days=st.integers(0, 3))
+    def depend(
+        self, milestone: Milestone | None, needed: Milestone | None, actor: str, lag_days: int
+    ) -> None:
+        if milestone is None or needed is None:
+            return
+        self.actor = actor
+        lead, accountable = self.scene.project.lead, milestone.accountable
+
+        def act() -> None:
+            self.scene.wait(milestone, needed, lag_days=lag_days, by=actor)
+
+        if self.attempt(act, spoken_for=actor if actor in {lead, accountable} else lead):
+            assert actor == accountable or not self.scene.as_(lead).takes_part(accountable)
 
     @rule(target=contributions, milestone=milestones, actor=MEMBERS, member=MEMBERS)
     def ask(
@@ -221,6 +238,21 @@ class Cooperation(RuleBasedStateMachine):
             if milestone.status == "completed":
                 assert {owed.status for owed in milestone.contributions} <= {"accepted"}
                 assert milestone.completed_at == NOON
+
+    @invariant()
+    def nothing_waits_for_itself(self) -> None:
+        plan = self.scene.plan_now
+        assert len(plan.outlook()) == sum(
+            each.status != "cancelled" for each in self.scene.milestones
+        )
+
+    @invariant()
+    def what_is_completed_had_to_wait_no_more(self) -> None:
+        by_id = {each.id: each for each in self.scene.milestones}
+        for milestone in self.scene.milestones:
+            if milestone.status == "completed":
+                needed = [by_id[one.milestone_id] for one in milestone.dependencies]
+                assert {each.status for each in needed} <= {"completed", "cancelled"}
 
     @invariant()
     def a_completed_project_owes_nothing(self) -> None:

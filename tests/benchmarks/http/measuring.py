@@ -23,7 +23,14 @@ from deploy.embedded.layout import HOST
 from tests.benchmarks.findings import Finding, at_least, at_most, compared, percentile
 from tests.benchmarks.http import flatness
 from tests.benchmarks.http.load import Target, spec
-from tests.benchmarks.http.world import LoadedProject, load_world, projects, tokens
+from tests.benchmarks.http.world import (
+    PROJECTS,
+    PROJECTS_QUICK,
+    LoadedProject,
+    load_world,
+    projects,
+    tokens,
+)
 from tests.benchmarks.rounds import Run
 from tests.benchmarks.servers import Servers, cpu_seconds, durable_servers, ready, started
 from tests.web import KEY
@@ -33,6 +40,9 @@ WEB: Final = 2
 WEB_PLACE, HELLO_PLACE, RELAY_PLACE = 10, 20, 30
 CREATING: Final = 100
 """So many projects are only planned in, so that the lists of the others stay as they are."""
+
+ASKED: Final = 1_000
+"""At most so many of the others are asked about, from first to last."""
 
 Address = tuple[str, int]
 
@@ -53,7 +63,8 @@ class Answered:
 
 async def measure(state: Path, run: Run) -> AsyncIterator[Finding]:
     services = ("projects", *flatness.DATABASES)
-    async with durable_servers(state, services) as servers, _platform(servers) as platform:
+    count = run.count(PROJECTS, PROJECTS_QUICK)
+    async with durable_servers(state, services) as servers, _platform(servers, count) as platform:
         for finding in await platform.measure(run):
             yield finding
 
@@ -65,9 +76,9 @@ async def measure(state: Path, run: Run) -> AsyncIterator[Finding]:
 
 
 @asynccontextmanager
-async def _platform(servers: Servers) -> AsyncIterator["Platform"]:
+async def _platform(servers: Servers, count: int) -> AsyncIterator["Platform"]:
     """Two web processes with a world of data, an edge, and two processes that only say hello."""
-    await load_world(servers)
+    await load_world(servers, count)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(published_keys(servers.ports.service(0)))
         web_ = [
@@ -132,7 +143,8 @@ class Platform:
         ) -> Callable[[], Awaitable[Answered]]:
             async def put() -> Answered:
                 known, tokens_ = await projects(self.servers), tokens()
-                chosen = known[-CREATING:] if creating else known[:-CREATING]
+                others = known[:-CREATING]
+                chosen = known[-CREATING:] if creating else others[:: len(others) // ASKED + 1]
                 made = [targets(project, tokens_[project.lead]) for project in chosen]
                 return await self.load(addresses, made, connections, seconds)
 

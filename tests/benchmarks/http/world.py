@@ -1,4 +1,4 @@
-"""A thousand projects of ten members with twenty milestones each, for the projects service."""
+"""Ten thousand projects of ten members with twenty milestones each, for the projects service."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -11,7 +11,7 @@ from tests.benchmarks.servers import Servers
 from tests.conftest import upgrade
 from tests.web import token
 
-PROJECTS: Final = 1_000
+PROJECTS, PROJECTS_QUICK = 10_000, 1_000
 MEMBERS: Final = 50
 MEMBERS_EACH: Final = 10
 MILESTONES_EACH: Final = 20
@@ -23,9 +23,7 @@ KNOWN_MEMBERS: Final = """
     FROM generate_series(0, $1::int - 1) n
 """
 
-LOAD: Final[tuple[tuple[str, tuple[int, ...]], ...]] = (
-    (
-        """
+PROJECT: Final = """
     INSERT INTO project (id, reference, title, summary, objectives, lead, visibility, status,
                          starts_on, ends_on, proposed_at, created_at, updated_at, version)
     SELECT uuidv7(), 'P-' || n,
@@ -34,9 +32,9 @@ LOAD: Final[tuple[tuple[str, tuple[int, ...]], ...]] = (
            ARRAY['common-issues'], 'city-' || n % $2::int, 'participants', 'active',
            '2026-04-01', '2028-03-31', now(), now(), now(), 1
     FROM generate_series(0, $1::int - 1) n
-    """,
-        (PROJECTS, MEMBERS),
-    ),
+    """
+
+BELONGING: Final[tuple[tuple[str, tuple[int, ...]], ...]] = (
     (
         """
     INSERT INTO participation (id, project_id, member, role, status, invited_at, answered_at,
@@ -74,15 +72,16 @@ async def load_members(plain: PlainConnection) -> None:
     await plain.execute(KNOWN_MEMBERS, MEMBERS)
 
 
-async def load_world(servers: Servers) -> None:
-    """Fill the database of the projects service."""
+async def load_world(servers: Servers, count: int) -> None:
+    """Fill the database of the projects service with so many projects."""
     engine = create_async_engine(servers.settings("projects").database_url.get_secret_value())
     async with engine.begin() as connection:
         await connection.run_sync(upgrade, "projects")
     await engine.dispose()
     plain = await servers.connect("projects")
     await load_members(plain)
-    for statement, numbers in LOAD:
+    await plain.execute(PROJECT, count, MEMBERS)
+    for statement, numbers in BELONGING:
         await plain.execute(statement, *numbers)
     await plain.close()
 

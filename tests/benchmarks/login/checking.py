@@ -14,7 +14,7 @@ from shared.http.identity import REGISTRY, AccessTokens, JsonWebKeys
 from tests.benchmarks.findings import Finding, at_least, at_most, compared
 from tests.benchmarks.http.load import Target
 from tests.benchmarks.http.measuring import Answered, Platform, get_project, published_keys
-from tests.benchmarks.http.world import load_world, projects, tokens
+from tests.benchmarks.http.world import PROJECTS_QUICK, load_world, projects, tokens
 from tests.benchmarks.rounds import Run
 from tests.benchmarks.servers import Servers
 from tests.web import ISSUER, KEY, token
@@ -88,7 +88,7 @@ async def _rate(reader: AccessTokens, shown: list[str]) -> float:
 
 async def measure_share(servers: Servers, run: Run) -> list[Finding]:
     """Ask for projects with tokens that are new each time, and with those that are known."""
-    await load_world(servers)
+    await load_world(servers, PROJECTS_QUICK)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(published_keys(servers.ports.service(0)))
         pid = await stack.enter_async_context(
