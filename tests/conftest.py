@@ -8,6 +8,7 @@ import pytest
 import structlog
 from alembic import command
 from alembic.config import Config
+from hypothesis import HealthCheck, settings
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
@@ -55,6 +56,10 @@ class Database:
     engine: AsyncEngine
     sessions: Sessions
 
+
+# How long something takes is no matter of these tests: the machine may be busy.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 DatabaseOf = Callable[[str], Awaitable[Database]]
 

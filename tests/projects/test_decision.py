@@ -336,4 +336,4 @@ class Deciding(RuleBasedStateMachine):
 
 
 TestDeciding = Deciding.TestCase
-TestDeciding.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestDeciding.settings = settings(max_examples=60, stateful_step_count=30)

@@ -196,7 +196,7 @@ def read(content: bytes, media_type: str) -> Table | None:
     return table
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.one_of(
         st.binary(max_size=300),
@@ -213,7 +213,7 @@ def test_any_bytes_are_a_table_or_refused(content: bytes, options: str) -> None:
     assert table is None or len(table.rows) <= ROWS_MAX
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.tuples(st.integers(0, len(GOOD) - 1), st.integers(0, 255)), max_size=8))
 def test_a_damaged_workbook_is_a_table_or_refused(changes: list[tuple[int, int]]) -> None:
     content = bytearray(GOOD)
@@ -250,7 +250,7 @@ CELLS = st.lists(
 ).map("".join)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.one_of(XML, CELLS))
 def test_any_sheet_is_a_table_or_refused(cells: str) -> None:
     table = read(with_sheet(cells), XLSX)

@@ -268,4 +268,4 @@ class Cooperation(RuleBasedStateMachine):
 
 
 TestCooperation = Cooperation.TestCase
-TestCooperation.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestCooperation.settings = settings(max_examples=60, stateful_step_count=40)

@@ -306,4 +306,4 @@ class Places(RuleBasedStateMachine):
 
 
 TestPlaces = Places.TestCase
-TestPlaces.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
+TestPlaces.settings = settings(max_examples=100, stateful_step_count=30)
