@@ -115,10 +115,13 @@ async def _check_calendar(world: World, report: Report) -> None:
     for project in world.story.network.joint_projects:
         if "seoul" in world.story.taking_part(project):
             owned += (await milestones_of(world, "seoul", project.slug)).values()
+    asked = await seoul.all_of("/api/v1/decisions", member="seoul", status="open")
     report.equal(
-        f"it holds the {len(owned)} milestones of all projects of Seoul",
+        f"it holds the {len(owned)} milestones of Seoul's projects, and {len(asked)} questions",
         sorted(str(event["uid"]).partition("@")[0] for event in events),
-        sorted(f"milestone-{each}" for each in owned),
+        sorted(
+            [f"milestone-{each}" for each in owned] + [f"decision-{each['id']}" for each in asked]
+        ),
     )
     again = await world.http.get(feed["url"], headers={"If-None-Match": answer.headers["ETag"]})
     report.equal("what has not changed is not sent again", again.status_code, 304)
