@@ -45,8 +45,8 @@ def calendar_file(calendar: Calendar, *, issuer: str) -> bytes:
         issuer: public base URL of the platform.
     """
     # Loaded once somebody wants one: no process waits for it to start.
-    from icalendar import Calendar as File  # noqa: PLC0415
-    from icalendar import vDuration  # noqa: PLC0415
+    from icalendar import Calendar as File
+    from icalendar import vDuration
 
     feed = calendar.feed
     words = words_in(feed.language)
@@ -84,7 +84,7 @@ def _zones(entries: Iterable[CalendarEntry]) -> "list[Timezone]":
 
 
 def _event(entry: CalendarEntry, *, issuer: str, language: str) -> "Event":
-    from icalendar import Event  # noqa: PLC0415
+    from icalendar import Event
 
     words = words_in(language)
     own = words.entries[entry.kind]

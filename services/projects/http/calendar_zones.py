@@ -97,7 +97,7 @@ def zone_component(time_zone: str, shown: Iterable[datetime]) -> "Timezone":
         time_zone: by its name in the IANA database.
         shown: at least one moment.
     """
-    from icalendar import Timezone, TimezoneDaylight, TimezoneStandard  # noqa: PLC0415
+    from icalendar import Timezone, TimezoneDaylight, TimezoneStandard
 
     years = {moment.year for moment in shown}
     zone = Timezone()

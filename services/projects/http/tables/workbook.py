@@ -346,7 +346,7 @@ def _own_workbook(cells: list[Cell], styles: bytes | None, *, is_1904: bool) -> 
 
 def _values(content: bytes) -> list[list[Any]]:
     # Not needed by most processes, most of the time.
-    from python_calamine import CalamineWorkbook  # noqa: PLC0415
+    from python_calamine import CalamineWorkbook
 
     try:
         book = CalamineWorkbook.from_filelike(io.BytesIO(content))

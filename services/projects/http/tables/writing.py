@@ -156,7 +156,7 @@ class WorkbookWriter(Writer):
 
     def __init__(self, languages: Languages) -> None:
         # Not needed by most processes, most of the time.
-        from xlsxwriter import Workbook  # noqa: PLC0415
+        from xlsxwriter import Workbook
 
         self._texts = texts_of(languages)
         self._directory = TemporaryDirectory(ignore_cleanup_errors=True)
