@@ -34,12 +34,26 @@ class NotificationsSettings(Settings):
     webhook_lease_seconds: Seconds = Field(
         default=60, description="After this another sender takes over what one has begun."
     )
-    webhook_parallel: Annotated[int, Field(ge=1)] = Field(
-        default=200, description="Attempts of one process at the same time."
+    webhook_turn_seconds: Seconds = Field(
+        default=20, description="After this a sender begins nothing more for the same endpoint."
     )
-    webhook_parallel_per_endpoint: Annotated[int, Field(ge=1)] = 4
+    webhook_parallel: Annotated[int, Field(ge=2)] = Field(
+        default=300, description="Attempts of one process at the same time."
+    )
+    webhook_warn_hours: Annotated[
+        tuple[Annotated[float, Field(gt=0)], ...],
+        NoDecode,
+        BeforeValidator(_split),
+        Field(description="Its owner is warned when an endpoint has failed for so long."),
+    ] = (6, 96)
+    webhook_disable_hours: Annotated[float, Field(gt=0)] = Field(
+        default=120, description="An endpoint that has failed for so long is disabled."
+    )
     webhook_poll_seconds: Seconds = 1
     webhook_retention_days: Annotated[int, Field(ge=1)] = 30
+    feed_retention_days: Annotated[int, Field(ge=1)] = Field(
+        default=90, description="How long facts can be read from the event feed."
+    )
 
     @field_validator("master_keys")
     @classmethod
@@ -49,6 +63,9 @@ class NotificationsSettings(Settings):
 
     @model_validator(mode="after")
     def _leases_outlast_attempts(self) -> Self:
-        if self.webhook_lease_seconds <= self.webhook_total_seconds:
-            raise ValueError("webhook_lease_seconds must be longer than webhook_total_seconds")
+        if self.webhook_lease_seconds <= self.webhook_turn_seconds + self.webhook_total_seconds:
+            raise ValueError(
+                "webhook_lease_seconds must be longer than webhook_turn_seconds and"
+                " webhook_total_seconds together"
+            )
         return self

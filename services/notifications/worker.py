@@ -38,7 +38,12 @@ WORKER: Final = Worker(
 
 def forgetting_deliveries(settings: NotificationsSettings) -> Timer:
     async def forget(session: AsyncSession, now: datetime) -> bool:
-        return await forget_deliveries(session, kept_days=settings.webhook_retention_days, now=now)
+        return await forget_deliveries(
+            session,
+            kept_days=settings.webhook_retention_days,
+            feed_kept_days=settings.feed_retention_days,
+            now=now,
+        )
 
     return Timer("forget-deliveries", forget, every_seconds=HOUR_SECONDS)
 

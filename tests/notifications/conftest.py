@@ -26,6 +26,7 @@ def settings(database: Database) -> NotificationsSettings:
         webhook_connect_seconds=0.5,
         webhook_total_seconds=0.5,
         webhook_poll_seconds=0.05,
+        webhook_turn_seconds=20,
         webhook_lease_seconds=60,
     )
 

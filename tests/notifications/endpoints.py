@@ -4,24 +4,28 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.notifications.consumers.sender import Sender
 from services.notifications.gateways.webhook_client import WebhookClient
+from services.notifications.model.known import KnownMember
+from services.notifications.model.retrying import Answer, Schedule
+from services.notifications.model.signing import new_secret, written_secret
 from services.notifications.model.webhook_delivery import WebhookAttempt, WebhookDelivery
-from services.notifications.model.webhook_endpoint import (
-    WebhookEndpoint,
-    WebhookSecret,
-    new_secret,
-    secret_place,
-    written_secret,
-)
+from services.notifications.model.webhook_endpoint import Patience, WebhookEndpoint
+from services.notifications.model.webhook_lane import Pace, WebhookLane
 from services.notifications.settings import NotificationsSettings
+from services.notifications.use_cases.claim_lanes import ClaimedLane, DueDelivery, claim_lanes
+from services.notifications.use_cases.create_webhook_endpoint import sealed_keys
+from services.notifications.use_cases.record_turns import Outcome, Release, record_turns
+from shared.clock import utc_now
 from shared.database import Sessions
-from shared.identifiers import new_id
 from shared.sealing import Seals
 from tests.notifications.hearing import at
 from tests.web import MASTER_KEYS
@@ -43,10 +47,18 @@ async def make_endpoint(
     event_types: tuple[str, ...] = ("*",),
     status: str = "active",
     made_at_minute: int = -60,
+    is_verified: bool = True,
+    **chosen: Any,
 ) -> Made:
-    secret, secret_id = new_secret(), new_id()
+    """Make an endpoint; `chosen` are other fields of it, such as `ordering`."""
+    secret = new_secret()
     moment = at(made_at_minute)
     async with sessions.begin() as session:
+        await session.execute(
+            insert(KnownMember)
+            .values(slug=member, version=0, name={}, status="active", time_zone="Asia/Seoul")
+            .on_conflict_do_nothing()
+        )
         endpoint = WebhookEndpoint(
             member=member,
             url=url,
@@ -54,18 +66,13 @@ async def make_endpoint(
             event_types=event_types,
             created_at=moment,
             updated_at=moment,
+            **chosen,
         )
         endpoint.status = status
+        endpoint.verified_at = moment if is_verified else None
         session.add(endpoint)
         await session.flush()
-        session.add(
-            WebhookSecret(
-                id=secret_id,
-                endpoint_id=endpoint.id,
-                sealed=Seals.read(MASTER_KEYS).seal(secret, place=secret_place(secret_id)),
-                created_at=moment,
-            )
-        )
+        session.add_all(sealed_keys(endpoint.id, secret, seals=Seals.read(MASTER_KEYS), now=moment))
     return Made(endpoint.id, written_secret(secret))
 
 
@@ -104,6 +111,7 @@ async def sending(
         allow_private=settings.webhook_allow_private,
         connect_seconds=settings.webhook_connect_seconds,
         total_seconds=settings.webhook_total_seconds,
+        origin="renkei.test",
     ) as client:
         sender = Sender(sessions, settings, client)
         if ahead:
@@ -115,3 +123,31 @@ async def sending(
         finally:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
+
+
+async def claim(
+    session: AsyncSession, *, pace: Pace = "fast", limit: int = 100, now: datetime | None = None
+) -> list[ClaimedLane]:
+    return await claim_lanes(session, pace, limit=limit, lease_seconds=60, now=now or utc_now())
+
+
+async def record(
+    session: AsyncSession,
+    *outcomes: tuple[ClaimedLane, DueDelivery, Answer],
+    now: datetime,
+) -> None:
+    """Record what came of deliveries, and give their lanes back as they were."""
+    lanes = {claimed.endpoint_id: claimed for claimed, _, _ in outcomes}
+    await record_turns(
+        session,
+        [Outcome(*outcome) for outcome in outcomes],
+        [Release(claimed, claimed.lane) for claimed in lanes.values()],
+        schedule=Schedule((0, 5), 0),
+        patience=Patience(timedelta(days=5), ()),
+        now=now,
+    )
+
+
+async def lane_of(sessions: Sessions, endpoint: Made) -> WebhookLane:
+    async with sessions() as session:
+        return await session.get_one(WebhookLane, endpoint.id)

@@ -2,19 +2,18 @@
 
 from datetime import timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
-from services.notifications.model.retrying import Answer, Schedule
+from services.notifications.model.event_feed import FeedEntry
+from services.notifications.model.retrying import Answer
 from services.notifications.model.webhook_delivery import WebhookAttempt, WebhookMessage
 from services.notifications.settings import NotificationsSettings
-from services.notifications.use_cases.claim_deliveries import claim_deliveries
-from services.notifications.use_cases.record_outcomes import Outcome, record_outcomes
 from services.notifications.worker import forgetting_deliveries
 from shared.clock import utc_now
 from shared.identifiers import new_id
 from shared.timers import tick
 from tests.conftest import Database
-from tests.notifications.endpoints import deliveries, make_endpoint
+from tests.notifications.endpoints import claim, deliveries, make_endpoint, record
 from tests.notifications.hearing import Ears, project
 
 
@@ -27,21 +26,24 @@ async def test_what_ended_long_ago_is_forgotten(
     old, waiting = project(new_id()), project(new_id(), audience=["seoul"])
     await ears.hear(old, waiting, only="webhooks")
     async with database.sessions.begin() as session:
-        claimed = await claim_deliveries(
-            session, limit=100, per_endpoint=100, lease_seconds=60, now=utc_now()
-        )
-        await record_outcomes(
+        lanes = await claim(session)
+        await record(
             session,
-            [
-                Outcome(one, Answer(long_ago, 3, status=204))
-                for one in claimed
+            *(
+                (lane, one, Answer(long_ago, 3, status=204))
+                for lane in lanes
+                for one in lane.deliveries
                 if one.event_id == old.id
-            ],
-            schedule=Schedule((0,), 0),
+            ),
             now=long_ago,
         )
         for message in await session.scalars(select(WebhookMessage)):
             message.queued_at = long_ago
+        await session.execute(
+            update(FeedEntry)
+            .where(FeedEntry.event_id == old.id)
+            .values(recorded_at=utc_now() - timedelta(days=91))
+        )
 
     more = await tick(forgetting_deliveries(settings), database.sessions)
 
@@ -58,13 +60,10 @@ async def test_what_ended_lately_is_kept(
     await make_endpoint(database.sessions)
     await ears.hear(project(new_id()), only="webhooks")
     async with database.sessions.begin() as session:
-        [claimed] = await claim_deliveries(
-            session, limit=1, per_endpoint=1, lease_seconds=60, now=utc_now()
-        )
-        await record_outcomes(
+        [lane] = await claim(session)
+        await record(
             session,
-            [Outcome(claimed, Answer(utc_now(), 3, status=204))],
-            schedule=Schedule((0,), 0),
+            (lane, lane.deliveries[0], Answer(utc_now(), 3, status=204)),
             now=utc_now() - timedelta(days=29),
         )
 

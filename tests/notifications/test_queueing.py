@@ -59,16 +59,6 @@ async def test_a_field_that_we_do_not_know_is_handed_on(ears: Ears, database: Da
     assert json.loads(message.body)["data"]["state"]["from_the_future"] == "kept"
 
 
-async def test_nothing_is_kept_that_nobody_wants(ears: Ears, database: Database) -> None:
-    await make_endpoint(database.sessions, event_types=("renkei.milestone.*",))
-
-    await ears.hear(project(HARBOUR), only="webhooks")
-
-    async with database.sessions() as session:
-        assert (await session.scalars(select(WebhookMessage))).all() == []
-    assert await deliveries(database.sessions) == []
-
-
 @pytest.mark.parametrize(
     ("audience", "heard"), [(["tokyo"], []), (["seoul", "tokyo"], ["seoul"]), (["*"], ["seoul"])]
 )
@@ -114,6 +104,32 @@ async def test_an_endpoint_that_is_not_active_gets_nothing(
     await ears.hear(project(HARBOUR), only="webhooks")
 
     assert await deliveries(database.sessions) == []
+
+
+async def test_an_endpoint_gets_nothing_before_its_receiver_has_agreed(
+    ears: Ears, database: Database
+) -> None:
+    await make_endpoint(database.sessions, is_verified=False)
+
+    await ears.hear(project(HARBOUR), only="webhooks")
+
+    assert await deliveries(database.sessions) == []
+
+
+async def test_an_endpoint_hears_of_the_projects_it_wants(ears: Ears, database: Database) -> None:
+    await make_endpoint(database.sessions, project_ids=(HARBOUR,))
+    others = new_id()
+
+    await ears.hear(
+        project(HARBOUR),
+        project(others),
+        milestone(HARBOUR, READINGS),
+        member("delhi"),
+        only="webhooks",
+    )
+
+    told = [one.event_type for one in await deliveries(database.sessions)]
+    assert told == ["renkei.project.proposed.v1", "renkei.milestone.planned.v1"]
 
 
 @pytest.mark.parametrize("status", ["suspended", "withdrawn"])

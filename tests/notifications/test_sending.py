@@ -3,22 +3,20 @@
 import asyncio
 import json
 import socket
-from datetime import datetime, timedelta
+from datetime import timedelta
 from email.utils import format_datetime
 
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.notifications.gateways.webhook_client import WebhookClient
+from services.notifications.model.destination import Destination
 from services.notifications.model.inbox_item import InboxItem
-from services.notifications.model.retrying import Answer, Schedule
-from services.notifications.model.webhook_delivery import WebhookDelivery
+from services.notifications.model.retrying import Answer
 from services.notifications.model.webhook_endpoint import WebhookEndpoint
 from services.notifications.settings import NotificationsSettings
-from services.notifications.use_cases.claim_deliveries import ClaimedDelivery, claim_deliveries
-from services.notifications.use_cases.record_outcomes import Outcome, record_outcomes
+from services.notifications.use_cases.record_turns import Outcome
 from shared.clock import utc_now
 from shared.contracts.members import MemberSuspended
 from shared.contracts.notifications import WebhookEndpointDisabled
@@ -29,8 +27,11 @@ from shared.outbound import AddressRefused, public_socket
 from tests.conftest import Database
 from tests.notifications.endpoints import (
     attempts,
+    claim,
     deliveries,
+    lane_of,
     make_endpoint,
+    record,
     sending,
     until_settled,
 )
@@ -73,7 +74,7 @@ async def test_a_receiver_can_verify_what_it_gets(
     assert request.message_id == f"msg_{fact.id}"
     assert request.headers["content-type"] == "application/cloudevents+json; charset=utf-8"
     assert request.headers["user-agent"] == "Renkei-Webhooks/1"
-    assert (delivery.state, delivery.attempts, delivery.leased_until) == ("delivered", 1, None)
+    assert (delivery.state, delivery.attempts) == ("delivered", 1)
     assert delivery.finished_at is not None
     [attempt] = await attempts(sessions)
     assert (attempt.status, attempt.error, attempt.excerpt) == (200, None, "Thanks  a lot")
@@ -246,14 +247,6 @@ async def test_what_waits_for_a_paused_endpoint_goes_on_waiting(
     assert [one.state for one in await deliveries(sessions)] == ["pending"]
 
 
-async def claim(
-    session: AsyncSession, *, limit: int = 100, now: datetime | None = None
-) -> list[ClaimedDelivery]:
-    return await claim_deliveries(
-        session, limit=limit, per_endpoint=4, lease_seconds=60, now=now or utc_now()
-    )
-
-
 async def test_another_sender_takes_over_from_one_that_was_killed(
     ears: Ears, sessions: Sessions, settings: NotificationsSettings
 ) -> None:
@@ -271,12 +264,14 @@ async def test_another_sender_takes_over_from_one_that_was_killed(
     assert first.message_id == second.message_id
     first.verify(endpoint.secret)
     second.verify(endpoint.secret)
-    assert (interrupted.state, interrupted.attempts, interrupted.fence) == ("pending", 0, 1)
-    assert (delivery.state, delivery.attempts, delivery.fence) == ("delivered", 1, 2)
+    assert (interrupted.state, interrupted.attempts) == ("pending", 0)
+    assert (delivery.state, delivery.attempts) == ("delivered", 1)
+    assert (await lane_of(sessions, endpoint)).fence == 2
 
 
-async def test_two_senders_never_hold_the_same_delivery(ears: Ears, sessions: Sessions) -> None:
-    await make_endpoint(sessions)
+async def test_two_senders_never_hold_the_same_lane(ears: Ears, sessions: Sessions) -> None:
+    for city in ("delhi", "hanoi", "paris", "seoul"):
+        await make_endpoint(sessions, member=city)
     await ears.hear(*(project(new_id()) for _ in range(6)), only="webhooks")
 
     async with sessions.begin() as one, sessions.begin() as other:
@@ -285,49 +280,46 @@ async def test_two_senders_never_hold_the_same_delivery(ears: Ears, sessions: Se
     async with sessions.begin() as session:
         later = await claim(session)
 
-    held = [claimed.id for claimed in (*mine, *theirs, *later)]
+    held = [*mine, *theirs, *later]
     assert len(mine) == 3
-    assert len(held) == len(set(held)) == 4
+    assert len({lane.endpoint_id for lane in held}) == len(held) == 4
+    assert [len(lane.deliveries) for lane in held] == [6] * 4
 
 
 async def test_a_sender_that_lost_its_lease_overwrites_nothing(
     ears: Ears, sessions: Sessions
 ) -> None:
-    await make_endpoint(sessions)
+    endpoint = await make_endpoint(sessions)
     await ears.hear(project(HARBOUR), only="webhooks")
     now = utc_now()
     async with sessions.begin() as session:
         [slow] = await claim(session, now=now)
     async with sessions.begin() as session:
         [quick] = await claim(session, now=now + timedelta(seconds=61))
-    schedule = Schedule((0, 5), 0)
     async with sessions.begin() as session:
-        await record_outcomes(
-            session, [Outcome(quick, Answer(now, 5, status=204))], schedule=schedule, now=now
-        )
+        await record(session, (quick, quick.deliveries[0], Answer(now, 5, status=204)), now=now)
 
     async with sessions.begin() as session:
-        await record_outcomes(
-            session, [Outcome(slow, Answer(now, 5, status=500))], schedule=schedule, now=now
-        )
+        await record(session, (slow, slow.deliveries[0], Answer(now, 5, status=500)), now=now)
 
     [delivery] = await deliveries(sessions)
     assert (delivery.state, delivery.attempts) == ("delivered", 1)
     assert sorted(attempt.status or 0 for attempt in await attempts(sessions)) == [204, 500]
+    assert (await lane_of(sessions, endpoint)).next_due_at is None
 
 
-async def test_each_endpoint_has_its_turn(ears: Ears, sessions: Sessions) -> None:
-    busy = await make_endpoint(sessions, event_types=("renkei.project.*",))
-    quiet = await make_endpoint(sessions, event_types=("renkei.member.*",))
-    await ears.hear(*(project(new_id()) for _ in range(20)), only="webhooks")
-    await ears.hear(member("delhi"), only="webhooks")
+async def test_each_member_has_its_turn(ears: Ears, sessions: Sessions) -> None:
+    busy = [await make_endpoint(sessions, member="delhi") for _ in range(3)]
+    await ears.hear(project(new_id(), audience=["delhi"]), only="webhooks")
+    quiet = await make_endpoint(sessions, member="seoul")
+    await ears.hear(project(new_id(), audience=["seoul"]), only="webhooks")
 
     async with sessions.begin() as session:
         first = await claim(session, limit=2)
-        rest = await claim(session, limit=100)
+        rest = await claim(session)
 
-    assert {one.endpoint_id for one in first} == {busy.id, quiet.id}
-    assert [one.endpoint_id for one in rest] == [busy.id] * 3
+    assert {one.member for one in first} == {"delhi", "seoul"}
+    assert len({one.endpoint_id for one in (*first, *rest)}) == len([*busy, quiet])
 
 
 async def test_an_endpoint_that_hangs_does_not_block_the_others(
@@ -343,7 +335,7 @@ async def test_an_endpoint_that_hangs_does_not_block_the_others(
             await healthy.wait_for(20)
 
     assert len({request.message_id for request in healthy.received}) == 20
-    assert len(hanging.received) == 4
+    assert len(hanging.received) == 1
 
 
 async def test_several_senders_send_each_delivery_once(
@@ -404,7 +396,7 @@ async def test_a_sender_stops_even_in_the_moment_it_is_woken(
             sender.wake.set()
             await asyncio.sleep(0)
 
-    assert sender.in_flight == 0
+    assert sender.turns == set()
 
 
 async def test_an_outcome_that_cannot_be_recorded_does_not_stop_the_others(
@@ -414,17 +406,32 @@ async def test_an_outcome_that_cannot_be_recorded_does_not_stop_the_others(
     await ears.hear(project(new_id()), project(new_id()), only="webhooks")
     now = utc_now()
     async with sessions.begin() as session:
-        lost, kept = await claim(session)
-    async with sessions.begin() as session:
-        await session.delete(await session.get_one(WebhookDelivery, lost.id))
+        [lane] = await claim(session)
+    kept, lost = lane.deliveries
+    too_long = Answer(now, 2**40, status=204)
 
     async with sending(sessions, settings) as sender:
-        for delivery in (lost, kept):
-            sender.in_flight += 1
-            sender.outcomes.put_nowait(Outcome(delivery, Answer(now, 5, status=204)))
-        [recorded] = await until_settled(sessions)
+        sender.found.put_nowait(Outcome(lane, lost, too_long))
+        sender.found.put_nowait(Outcome(lane, kept, Answer(now, 5, status=204)))
+        while sender.unrecorded or not sender.found.empty():  # noqa: ASYNC110 -- nobody tells
+            await asyncio.sleep(0.01)
 
-    assert (recorded.id, recorded.state) == (kept.id, "delivered")
+    states = {one.id: one.state for one in await deliveries(sessions)}
+    assert states == {kept.id: "delivered", lost.id: "pending"}
+
+
+def client(*, allow_private: bool, resolver: AbstractResolver | None = None) -> WebhookClient:
+    return WebhookClient(
+        allow_private=allow_private,
+        connect_seconds=2,
+        total_seconds=2,
+        origin="renkei.test",
+        resolver=resolver,
+    )
+
+
+def to(url: str) -> Destination:
+    return Destination(url, ())
 
 
 class Says(AbstractResolver):
@@ -461,9 +468,9 @@ class Says(AbstractResolver):
 async def test_a_private_address_is_refused_before_connecting(host: str) -> None:
     async with (
         receiving() as receiver,
-        WebhookClient(allow_private=False, connect_seconds=1, total_seconds=1) as client,
+        client(allow_private=False) as sender,
     ):
-        answer = await client.post(f"https://{host}:{receiver.port}/", b"{}", {})
+        answer = await sender.post(to(f"https://{host}:{receiver.port}/"), b"{}", {})
 
     assert (answer.status, answer.error) == (None, "address_refused")
     assert receiver.received == []
@@ -471,10 +478,8 @@ async def test_a_private_address_is_refused_before_connecting(host: str) -> None
 
 @pytest.mark.parametrize("addresses", [("127.0.0.1",), ("93.184.216.34", "10.0.0.1")])
 async def test_a_name_with_a_private_address_is_refused(addresses: tuple[str, ...]) -> None:
-    async with WebhookClient(
-        allow_private=False, connect_seconds=1, total_seconds=1, resolver=Says(*addresses)
-    ) as client:
-        answer = await client.post("https://hooks.seoul.example/", b"{}", {})
+    async with client(allow_private=False, resolver=Says(*addresses)) as sender:
+        answer = await sender.post(to("https://hooks.seoul.example/"), b"{}", {})
 
     assert (answer.status, answer.error) == (None, "address_refused")
 
@@ -488,7 +493,7 @@ def test_no_socket_is_made_for_a_private_address(address: str) -> None:
 
 
 async def test_a_name_that_does_not_exist_is_a_failure_of_its_own() -> None:
-    async with WebhookClient(allow_private=True, connect_seconds=2, total_seconds=2) as client:
-        answer = await client.post("http://no-such-name.invalid/", b"{}", {})
+    async with client(allow_private=True) as sender:
+        answer = await sender.post(to("http://no-such-name.invalid/"), b"{}", {})
 
     assert (answer.status, answer.error) == (None, "dns")

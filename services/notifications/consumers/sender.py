@@ -1,41 +1,52 @@
-"""Sends queued webhooks: takes what is due, makes the requests, writes down what came of them.
+"""Sends queued webhooks: takes lanes in which something is due, sends, writes down what came of it.
 
-Several senders may run at the same time; leases in the database share the work. A sender that dies
-loses nothing: its leases run out, and another one sends again with the same message id. Each
-endpoint has only so many requests at work, so that one that hangs does not occupy the others'
-places.
+Several senders may run at the same time; leases in the database share the lanes. A sender that dies
+loses nothing: its leases run out, and another one sends again with the same message id. However
+many receivers hang, those that answer are sent to as before: see `Places` and `Lane`.
 """
 
 import asyncio
+import time
+from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
+from uuid import UUID
 
 import structlog
 from nats.aio.msg import Msg
 from sqlalchemy.exc import SQLAlchemyError
-from standardwebhooks import Webhook
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.notifications.gateways.webhook_client import WebhookClient
+from services.notifications.consumers.places import Places
+from services.notifications.consumers.turns import Turn
+from services.notifications.gateways.webhook_client import WebhookClient, origin_of
+from services.notifications.model.destination import Destination, thin_form
 from services.notifications.model.retrying import Answer, Schedule
+from services.notifications.model.signing import signed_headers
 from services.notifications.model.webhook_delivery import message_id
-from services.notifications.model.webhook_endpoint import secret_place
+from services.notifications.model.webhook_endpoint import Patience as PatienceWithEndpoints
+from services.notifications.model.webhook_lane import Pace
+from services.notifications.queries.destinations import destinations
 from services.notifications.settings import NotificationsSettings
-from services.notifications.use_cases.claim_deliveries import ClaimedDelivery, claim_deliveries
+from services.notifications.use_cases.claim_lanes import ClaimedLane, DueDelivery, claim_lanes
 from services.notifications.use_cases.queue_webhooks import after_each_queueing
-from services.notifications.use_cases.record_outcomes import Outcome, record_outcomes
+from services.notifications.use_cases.record_turns import Outcome, Release, record_turns
 from shared.clock import utc_now
 from shared.database import Sessions, is_outage
 from shared.messaging.patience import Patience, stop_if_cancelled
-from shared.sealing import CannotOpen, Seals
+from shared.sealing import Seals
 from shared.serving import Workplace
 
 log = structlog.get_logger(__name__)
 
 LINGER_SECONDS: Final = 0.01
 RECORD_BATCH: Final = 500
+UNRECORDED_MAX: Final = 4 * RECORD_BATCH
 LAST_RECORD_SECONDS: Final = 2
+LOOK_ROUND_SECONDS: Final = 0.5
+KNOWN_MAX: Final = 20_000
 
 
 class Sender:
@@ -53,18 +64,24 @@ class Sender:
         self.settings = settings
         self.client = client
         self.clock = clock
-        self.seals = Seals.read(settings.master_keys.get_secret_value())
+        self.known = KnownDestinations(Seals.read(settings.master_keys.get_secret_value()))
         self.schedule = Schedule(settings.webhook_schedule_seconds, settings.webhook_jitter)
+        self.patience = PatienceWithEndpoints(
+            timedelta(hours=settings.webhook_disable_hours),
+            tuple(timedelta(hours=hours) for hours in settings.webhook_warn_hours),
+        )
         self.wake = asyncio.Event()
-        self.in_flight = 0
-        self.outcomes: asyncio.Queue[Outcome] = asyncio.Queue()
-        self.unrecorded: list[Outcome] = []
+        self.places = Places(settings.webhook_parallel)
+        self.turns: set[Turn] = set()
+        self.found: asyncio.Queue[Outcome | Release] = asyncio.Queue()
+        self.unrecorded: list[Outcome | Release] = []
 
     async def run(self) -> None:
         end = after_each_queueing(self.wake.set)
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._record_forever())
+                group.create_task(self._look_round())
                 group.create_task(self._claim_forever(group.create_task))
         finally:
             end()
@@ -77,23 +94,94 @@ class Sender:
         while True:
             stop_if_cancelled()
             self.wake.clear()
-            free = self.settings.webhook_parallel - self.in_flight
             try:
-                claimed = await self._claim(free) if free > 0 else []
+                there_is_more = [await self._claim(pace, start) for pace in ("fast", "slow")]
             except Exception as error:  # whatever it is, the sender must look again
                 self._complain("sender.interrupted", error)
                 await patience.pause()
                 continue
             patience.worked()
-            for delivery in claimed:
-                self.in_flight += 1
-                start(self._attend_to(delivery))
-            if len(claimed) < free or free <= 0:
+            if not any(there_is_more):
                 # `asyncio.wait_for` of Python 3.11 would swallow a cancellation that comes with the
                 # wake.
                 with suppress(TimeoutError):
                     async with asyncio.timeout(self.settings.webhook_poll_seconds):
                         await self.wake.wait()
+
+    async def _claim(
+        self, pace: Pace, start: Callable[[Coroutine[Any, Any, None]], object]
+    ) -> bool:
+        """Take lanes for all free places, and begin their turns.
+
+        Returns:
+            Whether there may be more to take at once.
+        """
+        free = self.places.free(pace) if self.found.qsize() < UNRECORDED_MAX else 0
+        if not free:
+            return False
+        async with self.sessions.begin() as session:
+            claimed = await claim_lanes(
+                session,
+                pace,
+                limit=free,
+                lease_seconds=self.settings.webhook_lease_seconds,
+                now=self.clock(),
+                crowded=self.places.crowded(),
+            )
+            await self.known.learn(session, claimed)
+        ends_at = time.monotonic() + self.settings.webhook_turn_seconds
+        for lane in claimed:
+            start(self._attend_to(lane, ends_at))
+        return len(claimed) == free
+
+    async def _attend_to(self, claimed: ClaimedLane, ends_at: float) -> None:
+        """Let a lane have its turn."""
+
+        def note(delivery: DueDelivery, answer: Answer | None) -> None:
+            self.found.put_nowait(Outcome(claimed, delivery, answer))
+
+        turn = Turn(
+            claimed, self.places, send=self._send, note=note, clock=self.clock, ends_at=ends_at
+        )
+        self.turns.add(turn)
+        try:
+            await turn.run()
+        finally:
+            self.turns.discard(turn)
+            self.found.put_nowait(Release(claimed, turn.lane))
+
+    async def _send(self, claimed: ClaimedLane, delivery: DueDelivery) -> Answer:
+        """Make one request, signed for the moment at which it is made."""
+        now = self.clock()
+        try:
+            destination = self.known.of(claimed)
+            if destination is None:
+                return Answer(now, 0, error="secret_unreadable")
+            body = delivery.body
+            if destination.is_thin:
+                body = thin_form(body, dataref=self._address_of(delivery))
+            name = message_id(delivery.event_id)
+            headers = {
+                **destination.headers,
+                **signed_headers(destination.keys_at(now), name, body, now=now),
+                "webhook-cause": f"{delivery.event_id};hops={delivery.hops}",
+            }
+            return await self.client.post(destination, body, headers)
+        except Exception:  # one delivery that we cannot even try must not stop the others
+            log.exception("webhook.not_tried", delivery_id=str(delivery.id))
+            return Answer(now, 0, error="internal")
+
+    def _address_of(self, delivery: DueDelivery) -> str:
+        return f"{self.settings.issuer}/api/v1/events/{delivery.event_id}"
+
+    async def _look_round(self) -> None:
+        """Let those make way whose receivers take long."""
+        while True:
+            await asyncio.sleep(LOOK_ROUND_SECONDS)
+            now = time.monotonic()
+            for turn in self.turns:
+                turn.make_way(now)
+            self.wake.set()
 
     @staticmethod
     def _complain(what: str, error: Exception, **details: Any) -> None:
@@ -102,52 +190,17 @@ class Sender:
         else:
             log.error(what, exc_info=error, **details)
 
-    async def _claim(self, limit: int) -> list[ClaimedDelivery]:
-        async with self.sessions.begin() as session:
-            return await claim_deliveries(
-                session,
-                limit=limit,
-                per_endpoint=self.settings.webhook_parallel_per_endpoint,
-                lease_seconds=self.settings.webhook_lease_seconds,
-                now=self.clock(),
-            )
-
-    async def _attend_to(self, delivery: ClaimedDelivery) -> None:
-        try:
-            answer = None if delivery.hindrance is not None else await self._send(delivery)
-        except Exception:  # one delivery that we cannot even try must not stop the others
-            log.exception("webhook.not_tried", delivery_id=str(delivery.id))
-            answer = Answer(self.clock(), 0, error="internal")
-        self.outcomes.put_nowait(Outcome(delivery, answer))
-
-    async def _send(self, delivery: ClaimedDelivery) -> Answer:
-        """Make one request, signed for the moment at which it is made."""
-        now = self.clock()
-        try:
-            keys = [
-                self.seals.open(sealed, place=secret_place(key_id))
-                for key_id, sealed in delivery.sealed_secrets
-            ]
-        except CannotOpen:
-            log.exception("webhook.secret_unreadable", endpoint_id=str(delivery.endpoint_id))
-            return Answer(now, 0, error="secret_unreadable")
-        return await self.client.post(
-            delivery.url, delivery.body, signed_headers(delivery, keys, now=now)
-        )
-
     async def _record_forever(self) -> None:
         while True:
-            self.unrecorded.append(await self.outcomes.get())
+            self.unrecorded.append(await self.found.get())
             await asyncio.sleep(LINGER_SECONDS)
             self._collect()
-            count = len(self.unrecorded)
             await self._record_at_last()
-            self.in_flight -= count
             self.wake.set()
 
     def _collect(self) -> None:
-        while len(self.unrecorded) < RECORD_BATCH and not self.outcomes.empty():
-            self.unrecorded.append(self.outcomes.get_nowait())
+        while len(self.unrecorded) < RECORD_BATCH and not self.found.empty():
+            self.unrecorded.append(self.found.get_nowait())
 
     async def _record_at_last(self) -> None:
         """Write down what was found out, however long the database is away.
@@ -159,7 +212,7 @@ class Sender:
             try:
                 await self._record(self.unrecorded)
             except Exception as error:
-                self._complain("sender.not_recorded", error, outcomes=len(self.unrecorded))
+                self._complain("sender.not_recorded", error, many=len(self.unrecorded))
                 if is_outage(error):
                     await patience.pause()
                     continue
@@ -167,34 +220,54 @@ class Sender:
             self.unrecorded.clear()
 
     async def _record_each(self) -> None:
-        for outcome in self.unrecorded:
+        for each in self.unrecorded:
             try:
-                await self._record([outcome])
+                await self._record([each])
             except Exception as error:
-                self._complain("sender.outcome_lost", error, delivery_id=str(outcome.delivery.id))
+                endpoint_id = str(each.claimed.endpoint_id)
+                self._complain("sender.outcome_lost", error, endpoint_id=endpoint_id)
 
-    async def _record(self, outcomes: Sequence[Outcome]) -> None:
+    async def _record(self, found: Sequence[Outcome | Release]) -> None:
         async with self.sessions.begin() as session:
-            await record_outcomes(session, outcomes, schedule=self.schedule, now=self.clock())
+            await record_turns(
+                session,
+                [each for each in found if isinstance(each, Outcome)],
+                [each for each in found if isinstance(each, Release)],
+                schedule=self.schedule,
+                patience=self.patience,
+                now=self.clock(),
+            )
 
     async def _record_the_rest(self) -> None:
-        self._collect()
+        self.unrecorded += [self.found.get_nowait() for _ in range(self.found.qsize())]
         if self.unrecorded:
             await self._record(self.unrecorded)
 
 
-def signed_headers(
-    delivery: ClaimedDelivery, keys: list[bytes], *, now: datetime
-) -> dict[str, str]:
-    """Headers that let the receiver check who sent this, and when. Source: Standard Webhooks."""
-    name = message_id(delivery.event_id)
-    moment = now.astimezone(UTC)
-    body = delivery.body.decode()
-    return {
-        "webhook-id": name,
-        "webhook-timestamp": str(int(moment.timestamp())),
-        "webhook-signature": " ".join(Webhook(key).sign(name, moment, body) for key in keys),
-    }
+class KnownDestinations:
+    """What this sender knows of endpoints, each as of one version."""
+
+    def __init__(self, seals: Seals) -> None:
+        self._seals = seals
+        self._known: OrderedDict[UUID, tuple[int, Destination | None]] = OrderedDict()
+
+    async def learn(self, session: AsyncSession, lanes: Sequence[ClaimedLane]) -> None:
+        """Load what is not known of the endpoints of these lanes, or is old."""
+        versions = {
+            lane.endpoint_id: lane.endpoint_version
+            for lane in lanes
+            if self._known.get(lane.endpoint_id, (0,))[0] != lane.endpoint_version
+        }
+        if not versions:
+            return
+        found = await destinations(session, versions, seals=self._seals)
+        for endpoint_id, destination in found.items():
+            self._known[endpoint_id] = (versions[endpoint_id], destination)
+        while len(self._known) > KNOWN_MAX:
+            self._known.popitem(last=False)
+
+    def of(self, lane: ClaimedLane) -> Destination | None:
+        return self._known[lane.endpoint_id][1]
 
 
 async def send_webhooks(place: Workplace) -> None:
@@ -206,6 +279,7 @@ async def send_webhooks(place: Workplace) -> None:
         allow_private=settings.webhook_allow_private,
         connect_seconds=settings.webhook_connect_seconds,
         total_seconds=settings.webhook_total_seconds,
+        origin=origin_of(settings.issuer),
     ) as client:
         sender = Sender(place.sessions, settings, client)
 

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.notifications.consumers.recency import recent
 from services.notifications.use_cases.forget_comment import forget_comment
 from services.notifications.use_cases.forget_official import forget_official
-from services.notifications.use_cases.queue_webhooks import queue_webhooks
+from services.notifications.use_cases.tell_members import tell_members
 from shared.clock import utc_now
 from shared.contracts.event import Event
 from shared.contracts.members import (
@@ -36,7 +36,7 @@ from shared.messaging.consumer import Reaction, Subscription
 
 async def queue(session: AsyncSession, events: Sequence[Event[Any]]) -> None:
     now = utc_now()
-    await queue_webhooks(session, recent(events, now=now), now=now)
+    await tell_members(session, recent(events, now=now), now=now)
 
 
 async def queue_officials(session: AsyncSession, events: Sequence[Event[Any]]) -> None:

@@ -6,6 +6,8 @@ limit and within a time.
 
 import re
 import time
+from collections.abc import Mapping
+from functools import lru_cache, partial
 from typing import Final, Self
 
 import aiohttp
@@ -13,7 +15,9 @@ import structlog
 from aiohttp import ClientTimeout, DummyCookieJar
 from aiohttp.abc import AbstractResolver
 from prometheus_client import Counter, Histogram
+from yarl import URL
 
+from services.notifications.model.destination import Destination
 from services.notifications.model.retrying import Answer
 from services.notifications.model.webhook_address import WebhookAddressNotAllowed, ensure_allowed
 from shared.clock import utc_now
@@ -27,6 +31,7 @@ EXCERPT_CHARACTERS: Final = 500
 USER_AGENT: Final = "Renkei-Webhooks/1"
 CONTENT_TYPE: Final = "application/cloudevents+json; charset=utf-8"
 IDLE_SECONDS: Final = 30
+KNOWN_MAX: Final = 20_000
 
 ATTEMPTS: Final = Counter("webhook_attempts_total", "Requests made", ("result",))
 ATTEMPT_SECONDS: Final = Histogram(
@@ -34,6 +39,11 @@ ATTEMPT_SECONDS: Final = Histogram(
     "Time from the request to the end of its answer",
     buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30),
 )
+
+
+def origin_of(issuer: str) -> str:
+    """How we name ourselves to receivers: `renkei.tokyo.example`."""
+    return URL(issuer).host or issuer
 
 
 class WebhookClient:
@@ -45,11 +55,28 @@ class WebhookClient:
         allow_private: bool,
         connect_seconds: float,
         total_seconds: float,
+        origin: str,
         resolver: AbstractResolver | None = None,
     ) -> None:
+        """Describe it.
+
+        Args:
+            allow_private: go to whatever address, to develop on one machine.
+            connect_seconds: for a connection, with TLS.
+            total_seconds: for all of a request.
+            origin: who we say we are. Source: CloudEvents HTTP 1.1 Web Hooks, 4.1.1.
+            resolver: what names are resolved with, if not by the system.
+        """
         self.allow_private = allow_private
         self.timeout = ClientTimeout(total=total_seconds, connect=connect_seconds)
         self.resolver = resolver
+        self.headers = {
+            "User-Agent": USER_AGENT,
+            "Accept-Encoding": "identity",
+            "Content-Type": CONTENT_TYPE,
+            "WebHook-Request-Origin": origin,
+        }
+        self.allowed = lru_cache(KNOWN_MAX)(partial(ensure_allowed, allow_private=allow_private))
 
     async def __aenter__(self) -> Self:
         connector = guarded_connector(
@@ -61,24 +88,26 @@ class WebhookClient:
             timeout=self.timeout,
             trust_env=False,
             auto_decompress=False,
-            headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
+            headers=self.headers,
         )
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.session.close()
 
-    async def post(self, url: str, body: bytes, headers: dict[str, str]) -> Answer:
+    async def post(
+        self, destination: Destination, body: bytes, headers: Mapping[str, str]
+    ) -> Answer:
         """Make one request. Whatever goes wrong is in the answer."""
         started_at, began = utc_now(), time.perf_counter()
         status, retry_after, excerpt, error = None, None, None, None
         try:
-            url = ensure_allowed(url, allow_private=self.allow_private)
             async with self.session.post(
-                url,
+                self.allowed(destination.url),
                 data=body,
-                headers={**headers, "Content-Type": CONTENT_TYPE},
+                headers=headers,
                 allow_redirects=False,
+                ssl=destination.tls or True,
             ) as response:
                 # From here on the receiver has spoken; a body that breaks off changes nothing.
                 status = response.status
@@ -88,7 +117,7 @@ class WebhookClient:
             error = "address_refused"
         except (aiohttp.ClientError, OSError, ValueError) as failure:
             error = None if status is not None else class_of(failure)
-            log.debug("webhook.failed", url=url, error=repr(failure)[:300])
+            log.debug("webhook.failed", url=destination.url, error=repr(failure)[:300])
         seconds = time.perf_counter() - began
         ATTEMPT_SECONDS.observe(seconds)
         ATTEMPTS.labels(result=error or f"{(status or 0) // 100}xx").inc()

@@ -1,15 +1,25 @@
 """Alembic entry of the notifications service."""
 
 from services.notifications.model import (
+    event_feed,
     inbox_item,
     known,
     unplaced_fact,
     webhook_delivery,
     webhook_endpoint,
+    webhook_lane,
 )
 from services.notifications.model.base import Base
 from shared.migrating import migrate
 
-TABLES = (inbox_item, known, unplaced_fact, webhook_delivery, webhook_endpoint)
+TABLES = (
+    event_feed,
+    inbox_item,
+    known,
+    unplaced_fact,
+    webhook_delivery,
+    webhook_endpoint,
+    webhook_lane,
+)
 
 migrate(Base.metadata)

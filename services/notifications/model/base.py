@@ -1,8 +1,10 @@
 """Root of the tables of this service."""
 
 from typing import Any, ClassVar
+from uuid import UUID
 
-from sqlalchemy import LargeBinary, MetaData
+from sqlalchemy import LargeBinary, MetaData, Uuid
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import DeclarativeBase, Mapped, MappedAsDataclass, declared_attr, mapped_column
 
 from shared.database import NAMING, TYPES
@@ -12,7 +14,11 @@ class Base(MappedAsDataclass, DeclarativeBase, eq=False):
     """Gives entities a typed constructor, and metadata that no other service shares."""
 
     metadata = MetaData(naming_convention=NAMING)
-    type_annotation_map: ClassVar[dict[Any, Any]] = {**TYPES, bytes: LargeBinary}
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        **TYPES,
+        bytes: LargeBinary,
+        tuple[UUID, ...]: ARRAY(Uuid(), as_tuple=True),
+    }
 
 
 class Versioned(MappedAsDataclass, kw_only=True):

@@ -17,21 +17,35 @@ class WebhookDeliveryNotFound(NotFound):
 
 
 class WebhookMessage(Base, kw_only=True):
-    """The body of a fact, once for all endpoints that get it: byte for byte as on the stream."""
+    """A fact, once for all who get it: its body byte for byte as on the stream.
+
+    Beside it stands what decides who may still be told, and in which order: the project that it
+    belongs to, the member whose own place in that project it speaks of, and the entity. A test
+    message is no fact, and stands in no feed.
+    """
 
     __tablename__ = "webhook_message"
 
     event_id: Mapped[UUID] = mapped_column(primary_key=True)
+    event_type: Mapped[str | None]
     body: Mapped[bytes]
     queued_at: Mapped[datetime] = mapped_column(index=True)
+    occurred_at: Mapped[datetime | None]
+    entity: Mapped[str | None]
+    project_id: Mapped[UUID | None]
+    about_member: Mapped[str | None]
+    is_for_all: Mapped[bool] = mapped_column(server_default="false")
+    acting_member: Mapped[str | None]
+    hops: Mapped[int] = mapped_column(default=0, server_default="0")
 
 
 class WebhookDelivery(Base, kw_only=True):
     """One fact on its way to one endpoint: `pending`, then `delivered`, `failed` or `cancelled`.
 
-    A sender that works on it holds a lease until `leased_until`; `fence` rises with each lease, so
-    that a sender that lost its lease cannot overwrite what its successor found out. `step` is the
-    place in the schedule; sending it again starts the schedule anew, while `attempts` counts on.
+    Whoever holds the lane of the endpoint works on it. `step` is the place in the schedule; sending
+    it again starts the schedule anew, while `attempts` counts on. `priority` 1 is what is sent
+    again in bulk: it goes behind what is new. Where an endpoint wants the facts about an `entity`
+    in order, none is due before its predecessors.
     """
 
     __tablename__ = "webhook_delivery"
@@ -42,14 +56,17 @@ class WebhookDelivery(Base, kw_only=True):
         Index(
             "ix_webhook_delivery_due",
             "endpoint_id",
+            "priority",
             "due_at",
             "id",
             postgresql_where=text("state = 'pending'"),
         ),
         Index(
-            "ix_webhook_delivery_leased",
+            "ix_webhook_delivery_entity",
             "endpoint_id",
-            postgresql_where=text("leased_until IS NOT NULL"),
+            "entity",
+            "due_at",
+            postgresql_where=text("state = 'pending' AND entity IS NOT NULL"),
         ),
         Index("ix_webhook_delivery_endpoint_id_created_at", "endpoint_id", "created_at", "id"),
         Index(
@@ -72,8 +89,8 @@ class WebhookDelivery(Base, kw_only=True):
     attempts: Mapped[int] = mapped_column(default=0)
     step: Mapped[int] = mapped_column(default=0)
     due_at: Mapped[datetime]
-    leased_until: Mapped[datetime | None] = mapped_column(default=None)
-    fence: Mapped[int] = mapped_column(default=0)
+    priority: Mapped[int] = mapped_column(default=0, server_default="0")
+    entity: Mapped[str | None] = mapped_column(default=None)
     created_at: Mapped[datetime]
     finished_at: Mapped[datetime | None] = mapped_column(default=None)
 
@@ -90,8 +107,7 @@ class WebhookDelivery(Base, kw_only=True):
         if self.state != "pending":
             self.state, self.state_reason, self.finished_at = "pending", None, None
             self.step = 0
-            self.leased_until = None
-        self.due_at = at
+        self.due_at, self.priority = at, 0
 
 
 class WebhookAttempt(Base, kw_only=True):
@@ -100,10 +116,12 @@ class WebhookAttempt(Base, kw_only=True):
     __tablename__ = "webhook_attempt"
     __table_args__ = (
         Index("ix_webhook_attempt_delivery_id_started_at", "delivery_id", "started_at", "id"),
+        Index("ix_webhook_attempt_endpoint_id_started_at", "endpoint_id", "started_at"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default_factory=new_id)
     delivery_id: Mapped[UUID] = mapped_column(ForeignKey("webhook_delivery.id", ondelete="CASCADE"))
+    endpoint_id: Mapped[UUID | None]
     started_at: Mapped[datetime]
     duration_ms: Mapped[int]
     status: Mapped[int | None]

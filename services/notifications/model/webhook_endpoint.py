@@ -1,22 +1,22 @@
 """Where a member's system wants to hear of facts, and the secret that signs what it gets."""
 
-import os
-from base64 import b64decode, b64encode
-from datetime import datetime
-from typing import Any, Final
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final, Literal
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.notifications.model.base import Base, Versioned
 from services.notifications.model.event_types import are_covered
-from shared.contracts.notifications import EndpointStatus, WebhookEndpointState
+from services.notifications.model.signing import SignatureKind
+from shared.contracts.notifications import WebhookEndpointState
 from shared.identifiers import new_id
 from shared.refusals import Conflict, NotFound
 
-SECRET_PREFIX: Final = "whsec_"  # noqa: S105 -- the standard's prefix, not a secret
-SECRET_BYTES: Final = 32
+PARALLEL_USUAL: Final = 4
+PARALLEL_MAX: Final = 16
 ENDPOINTS_MAX: Final = 20
 """Of one member: a fact is queued for all who may hear of it at once, and they share senders."""
 
@@ -36,6 +36,35 @@ class TooManyWebhookEndpoints(Conflict):
     title = "The member has as many webhook endpoints as it can have"
 
 
+Notice = Literal["warn", "disable", "recover"]
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long an endpoint may fail without a single success, and when its owner is warned."""
+
+    disable_after: timedelta
+    warn_after: tuple[timedelta, ...]
+
+    def notice(
+        self, failing_since: datetime | None, *, warnings: int, now: datetime
+    ) -> Notice | None:
+        """Decide what the owner of an endpoint must hear.
+
+        Args:
+            failing_since: first failure after the last success.
+            warnings: how many it has heard.
+            now: when it is judged, upon an answer.
+        """
+        if failing_since is None:
+            return "recover" if warnings else None
+        failing = now - failing_since
+        if failing >= self.disable_after:
+            return "disable"
+        due = sum(failing >= after for after in self.warn_after)
+        return "warn" if due > warnings else None
+
+
 class WebhookEndpoint(Versioned, Base, kw_only=True):
     """An address of a member's system, with the types of events that it wants.
 
@@ -46,6 +75,9 @@ class WebhookEndpoint(Versioned, Base, kw_only=True):
     __tablename__ = "webhook_endpoint"
     __table_args__ = (
         CheckConstraint("status IN ('active', 'paused', 'disabled', 'deleted')", name="status"),
+        CheckConstraint("payload IN ('full', 'thin')", name="payload"),
+        CheckConstraint("ordering IN ('none', 'entity')", name="ordering"),
+        CheckConstraint("authentication IN ('none', 'oauth2', 'mtls')", name="authentication"),
         Index(
             "ix_webhook_endpoint_active_member",
             "member",
@@ -59,6 +91,20 @@ class WebhookEndpoint(Versioned, Base, kw_only=True):
     url: Mapped[str]
     description: Mapped[str | None]
     event_types: Mapped[tuple[str, ...]]
+    project_ids: Mapped[tuple[UUID, ...]] = mapped_column(default=(), server_default="{}")
+    payload: Mapped[str] = mapped_column(default="full", server_default="full")
+    header_names: Mapped[tuple[str, ...]] = mapped_column(default=(), server_default="{}")
+    sealed_headers: Mapped[str | None] = mapped_column(default=None)
+    rate_per_minute: Mapped[int | None] = mapped_column(default=None)
+    parallel: Mapped[int] = mapped_column(default=PARALLEL_USUAL, server_default="4")
+    ordering: Mapped[str] = mapped_column(default="none", server_default="none")
+    authentication: Mapped[str] = mapped_column(default="none", server_default="none")
+    sealed_authentication: Mapped[str | None] = mapped_column(default=None)
+    allowed_rate: Mapped[int | None] = mapped_column(init=False, default=None)
+    verified_at: Mapped[datetime | None] = mapped_column(init=False, default=None)
+    failing_since: Mapped[datetime | None] = mapped_column(init=False, default=None)
+    disables_at: Mapped[datetime | None] = mapped_column(init=False, default=None)
+    warnings: Mapped[int] = mapped_column(init=False, default=0, server_default="0")
     status: Mapped[str] = mapped_column(init=False, default="active")
     status_reason: Mapped[str | None] = mapped_column(init=False, default=None)
     created_at: Mapped[datetime]
@@ -96,6 +142,17 @@ class WebhookEndpoint(Versioned, Base, kw_only=True):
         self._become("disabled", reason, at)
         return True
 
+    def warn(self, failing_since: datetime, *, disables_at: datetime, at: datetime) -> None:
+        """Tell its owner that it fails, and when it will be disabled if that goes on."""
+        self.failing_since, self.disables_at = failing_since, disables_at
+        self.warnings += 1
+        self._touch(at)
+
+    def recover(self, *, at: datetime) -> None:
+        """Note that it works again after its owner was warned, or that it was disabled."""
+        self._become("active" if self.status == "disabled" else self.status, None, at)
+        self.failing_since, self.disables_at, self.warnings = None, None, 0
+
     def delete(self, *, at: datetime) -> None:
         self._become("deleted", None, at)
 
@@ -108,7 +165,7 @@ class WebhookEndpoint(Versioned, Base, kw_only=True):
         if self.status != "active":
             raise WebhookEndpointNotActive(f"It is {self.status}; activate it first.")
 
-    def _become(self, status: EndpointStatus, reason: str | None, at: datetime) -> None:
+    def _become(self, status: str, reason: str | None, at: datetime) -> None:
         self.status, self.status_reason = status, reason
         self._touch(at)
 
@@ -121,14 +178,22 @@ class WebhookEndpoint(Versioned, Base, kw_only=True):
 
 
 class WebhookSecret(Base, kw_only=True):
-    """The key that signs what an endpoint gets; `sealed` binds it to this row."""
+    """A key that signs what an endpoint gets; `sealed` binds it to this row.
+
+    Of kind `v1` (HMAC, known to both) or `v1a` (Ed25519, whose public half everybody may know).
+    After a rotation the former ones sign beside the new until they expire.
+    """
 
     __tablename__ = "webhook_secret"
+    __table_args__ = (CheckConstraint("kind IN ('v1', 'v1a')", name="kind"),)
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default_factory=new_id)
     endpoint_id: Mapped[UUID] = mapped_column(ForeignKey("webhook_endpoint.id"), index=True)
+    kind: Mapped[SignatureKind] = mapped_column(Text, default="v1", server_default="v1")
     sealed: Mapped[str]
+    public_key: Mapped[bytes | None] = mapped_column(default=None)
     created_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None] = mapped_column(default=None)
 
 
 def secret_place(secret_id: UUID) -> str:
@@ -136,14 +201,6 @@ def secret_place(secret_id: UUID) -> str:
     return f"webhook_secret sealed {secret_id}"
 
 
-def new_secret() -> bytes:
-    return os.urandom(SECRET_BYTES)
-
-
-def written_secret(secret: bytes) -> str:
-    """The form in which the receiver gets it. Source: Standard Webhooks 1.0.0."""
-    return SECRET_PREFIX + b64encode(secret).decode()
-
-
-def read_secret(written: str) -> bytes:
-    return b64decode(written.removeprefix(SECRET_PREFIX))
+def headers_place(endpoint_id: UUID) -> str:
+    """What the sealed headers of an endpoint are bound to."""
+    return f"webhook_endpoint sealed_headers {endpoint_id}"

@@ -11,6 +11,7 @@ from services.notifications.model.webhook_address import ensure_allowed
 from services.notifications.model.webhook_endpoint import WebhookEndpoint
 from services.notifications.queries.members import ensure_active
 from services.notifications.queries.webhook_endpoints import visible_endpoint
+from services.notifications.use_cases.wake_lane import wake_lane
 from shared.actor import Actor, LoginDemand
 from shared.contracts.notifications import WebhookEndpointChanged
 from shared.http.preconditions import ensure_version
@@ -55,6 +56,8 @@ async def change_webhook_endpoint(
     if endpoint.tells_more_with(wanted):
         actor.ensure_logged_in(login, at=now)
     if endpoint.change(wanted, at=now):
+        if wanted.keys() & {"url", "status"} and endpoint.status == "active":
+            await wake_lane(session, endpoint, now=now)
         announce(
             session,
             WebhookEndpointChanged.about(

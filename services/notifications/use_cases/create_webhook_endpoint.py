@@ -1,19 +1,24 @@
 """Use case: a member wants to hear of facts at a new address."""
 
 from datetime import datetime
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.notifications.model.event_types import ensure_known, scopes_to_read
+from services.notifications.model.signing import (
+    SignatureKind,
+    new_secret,
+    public_half,
+    written_secret,
+)
 from services.notifications.model.webhook_address import ensure_allowed
 from services.notifications.model.webhook_endpoint import (
     ENDPOINTS_MAX,
     TooManyWebhookEndpoints,
     WebhookEndpoint,
     WebhookSecret,
-    new_secret,
     secret_place,
-    written_secret,
 )
 from services.notifications.queries.members import ensure_active
 from services.notifications.queries.webhook_endpoints import endpoints_to_come
@@ -65,17 +70,11 @@ async def create_webhook_endpoint(
         created_at=now,
         updated_at=now,
     )
+    endpoint.verified_at = now
     session.add(endpoint)
     await session.flush()
-    secret, secret_id = new_secret(), new_id()
-    session.add(
-        WebhookSecret(
-            id=secret_id,
-            endpoint_id=endpoint.id,
-            sealed=seals.seal(secret, place=secret_place(secret_id)),
-            created_at=now,
-        )
-    )
+    secret = new_secret()
+    session.add_all(sealed_keys(endpoint.id, secret, seals=seals, now=now))
     announce(
         session,
         WebhookEndpointCreated.about(
@@ -83,3 +82,24 @@ async def create_webhook_endpoint(
         ),
     )
     return endpoint, written_secret(secret)
+
+
+def sealed_keys(
+    endpoint_id: UUID, secret: bytes, *, seals: Seals, now: datetime
+) -> list[WebhookSecret]:
+    """Make the keys of an endpoint, one for each kind of signature."""
+    made = []
+    keys: tuple[tuple[SignatureKind, bytes], ...] = (("v1", secret), ("v1a", new_secret()))
+    for kind, private in keys:
+        key_id = new_id()
+        made.append(
+            WebhookSecret(
+                id=key_id,
+                endpoint_id=endpoint_id,
+                kind=kind,
+                sealed=seals.seal(private, place=secret_place(key_id)),
+                public_key=public_half(private) if kind == "v1a" else None,
+                created_at=now,
+            )
+        )
+    return made

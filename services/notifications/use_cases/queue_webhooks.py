@@ -1,81 +1,120 @@
-"""Use case: facts are queued for the endpoints of those who may hear of them."""
+"""Use case: facts become deliveries to the endpoints of those who may hear of them.
 
-import json
-from collections.abc import Callable, Sequence
+`tell_members` calls this for what is new; a member calls it for what its endpoint has missed.
+"""
+
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
+from uuid import UUID
 
 from sqlalchemy import event as on
 from sqlalchemy import text
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
-from services.notifications.model.event_types import patterns_that_match
-from services.notifications.model.webhook_delivery import WebhookMessage
-from shared.contracts.event import EVERYONE, Event
+from services.notifications.model.event_types import ALL
 
-QUEUE: Final = """
-WITH fact AS (
-    SELECT * FROM jsonb_to_recordset(CAST(:facts AS jsonb)) AS fact (
-        event_id uuid, event_type text, occurred_at timestamptz, audience text[], patterns text[]
-    )
-), queued AS (
+LOCK_ORDERED: Final = """
+SELECT FROM webhook_lane l
+JOIN webhook_endpoint e ON e.id = l.endpoint_id AND e.ordering = 'entity'
+WHERE e.member IN (SELECT member FROM feed_entry WHERE event_id = ANY (CAST(:events AS uuid[])))
+  AND e.status = 'active'
+ORDER BY l.endpoint_id
+FOR UPDATE OF l
+"""
+
+WANTED: Final = """
+    e.status = 'active' AND e.verified_at IS NOT NULL
+    AND e.event_types && ARRAY[
+        m.event_type, split_part(m.event_type, '.', 1) || '.' || split_part(m.event_type, '.', 2)
+        || '.*', CAST(:all_types AS text)
+    ]
+    AND (e.project_ids = '{}' OR m.project_id = ANY (e.project_ids))
+    AND e.created_at <= m.occurred_at
+"""
+
+DUE: Final = """
+    greatest(CAST(:now AS timestamptz), (
+        SELECT max(p.due_at) FROM webhook_delivery p
+        WHERE e.ordering = 'entity' AND p.endpoint_id = e.id AND p.state = 'pending'
+          AND p.entity = m.entity
+    ))
+"""
+"""Where order is asked for, not before what still waits about the same entity."""
+
+WAKE: Final = """
+INSERT INTO webhook_lane (endpoint_id, member, next_due_at)
+SELECT DISTINCT endpoint_id, member, CAST(:now AS timestamptz) FROM queued ORDER BY endpoint_id
+ON CONFLICT (endpoint_id) DO UPDATE SET next_due_at = least(
+    webhook_lane.next_due_at,
+    greatest(excluded.next_due_at, webhook_lane.held_until, webhook_lane.leased_until)
+)
+"""
+
+QUEUE: Final = f"""
+WITH made AS (
     INSERT INTO webhook_delivery (
-        id, endpoint_id, event_id, event_type, occurred_at, state, attempts, step, due_at, fence,
-        created_at
+        id, endpoint_id, event_id, event_type, occurred_at, entity, state, attempts, step, due_at,
+        priority, created_at
     )
     SELECT
-        uuidv7(), e.id, f.event_id, f.event_type, f.occurred_at, 'pending', 0, 0,
-        CAST(:now AS timestamptz), 0, CAST(:now AS timestamptz)
-    FROM fact f
-    JOIN webhook_endpoint e
-      ON e.status = 'active'
-     AND (f.audience = CAST(:everyone AS text[]) OR e.member = ANY (f.audience))
-     AND e.event_types && f.patterns
-     AND e.created_at <= f.occurred_at
-    LEFT JOIN known_member m ON m.slug = e.member
-    WHERE coalesce(m.status, 'active') = 'active'
-    ORDER BY e.id, f.occurred_at, f.event_id
+        uuidv7(), e.id, m.event_id, m.event_type, m.occurred_at,
+        CASE WHEN e.ordering = 'entity' THEN m.entity END, 'pending', 0, 0, {DUE},
+        CAST(:priority AS bigint), CAST(:now AS timestamptz)
+    FROM feed_entry f
+    JOIN webhook_message m ON m.event_id = f.event_id
+    JOIN webhook_endpoint e ON e.member = f.member AND {WANTED}
+    WHERE f.event_id = ANY (CAST(:events AS uuid[]))
+      AND (CAST(:endpoint AS uuid) IS NULL OR e.id = :endpoint)
+    ORDER BY e.id, f.sequence
     ON CONFLICT (endpoint_id, event_id) DO NOTHING
-    RETURNING event_id
-)
-SELECT DISTINCT event_id FROM queued
-"""
+    RETURNING endpoint_id
+), queued AS (
+    SELECT e.id AS endpoint_id, e.member FROM webhook_endpoint e
+    WHERE e.id IN (SELECT endpoint_id FROM made)
+), woken AS ({WAKE})
+SELECT count(*) FROM made
+"""  # noqa: S608 -- made of constants
 
 
 async def queue_webhooks(
-    session: AsyncSession, events: Sequence[Event[Any]], *, now: datetime
-) -> None:
-    """Queue each fact once for every active endpoint that may and wants to hear of it.
+    session: AsyncSession,
+    events: list[UUID],
+    *,
+    now: datetime,
+    endpoint_id: UUID | None = None,
+    priority: int = 0,
+) -> int:
+    """Queue facts that stand in feeds, once for every active endpoint that wants to hear of them.
 
     An endpoint hears of what happened since it was made. What is queued is due at once.
+
+    Args:
+        session: whose transaction it belongs to.
+        events: their identifiers.
+        now: when it is done.
+        endpoint_id: for this endpoint alone, if not for all.
+        priority: 1 puts them behind what is new.
+
+    Returns:
+        How many deliveries there are now that were not there before.
     """
-    facts = [
+    # Whoever sets the time of a next attempt holds the lane: what is queued here sees it.
+    await session.execute(text(LOCK_ORDERED), {"events": events})
+    made: int = await session.scalar(
+        text(QUEUE),
         {
-            "event_id": str(event.id),
-            "event_type": event.type,
-            "occurred_at": event.time.isoformat(),
-            "audience": event.audience,
-            "patterns": patterns_that_match(event.type),
-        }
-        for event in events
-    ]
-    found = await session.scalars(
-        text(QUEUE), {"facts": json.dumps(facts), "everyone": list(EVERYONE), "now": now}
+            "events": events,
+            "endpoint": endpoint_id,
+            "priority": priority,
+            "all_types": ALL,
+            "now": now,
+        },
     )
-    wanted = set(found)
-    if not wanted:
-        return
-    await session.execute(
-        insert(WebhookMessage).on_conflict_do_nothing(),
-        [
-            {"event_id": event.id, "body": event.wire_form(), "queued_at": now}
-            for event in events
-            if event.id in wanted
-        ],
-    )
-    session.info["webhooks_queued"] = True
+    if made:
+        session.info["webhooks_queued"] = True
+    return made
 
 
 def after_each_queueing(call: Callable[[], None]) -> Callable[[], None]:

@@ -9,6 +9,7 @@ from services.notifications.model.webhook_delivery import WebhookDelivery
 from services.notifications.queries.members import ensure_active
 from services.notifications.queries.webhook_deliveries import delivery_of
 from services.notifications.queries.webhook_endpoints import visible_endpoint
+from services.notifications.use_cases.wake_lane import hurry_lane
 from shared.actor import Actor
 
 
@@ -30,4 +31,6 @@ async def resend_delivery(
     await ensure_active(session, actor.member)
     endpoint.ensure_active()
     delivery.send_again(at=now)
+    await session.flush()
+    await hurry_lane(session, endpoint.id, now=now)
     return delivery

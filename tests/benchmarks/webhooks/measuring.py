@@ -12,7 +12,8 @@ from nats.aio.client import Client
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from deploy.embedded.layout import HOST
-from services.notifications.model.webhook_endpoint import new_secret, secret_place
+from services.notifications.model.signing import new_secret
+from services.notifications.use_cases.create_webhook_endpoint import sealed_keys
 from shared.clock import utc_now
 from shared.identifiers import new_id
 from shared.messaging.broker import connected
@@ -110,16 +111,17 @@ class Place:
                 "webhook_delivery",
                 columns=(
                     *("id", "endpoint_id", "event_id", "event_type", "occurred_at", "state"),
-                    *("attempts", "step", "due_at", "fence", "created_at"),
+                    *("attempts", "step", "due_at", "created_at"),
                 ),
                 records=[
                     (
                         *(new_id(), self.endpoints[number % ENDPOINTS], event_id),
-                        *("renkei.milestone.rescheduled.v1", now, "pending", 0, 0, now, 0, now),
+                        *("renkei.milestone.rescheduled.v1", now, "pending", 0, 0, now, now),
                     )
                     for number, (event_id, _, _) in enumerate(events)
                 ],
             )
+            await connection.execute("UPDATE webhook_lane SET next_due_at = $1", now)
         began = time.perf_counter()
         await nats.publish(f"wake.{SERVICE}")
         pending = "SELECT count(*) FROM webhook_delivery WHERE state = 'pending'"
@@ -158,33 +160,36 @@ async def _migrate(servers: Servers) -> None:
 async def _endpoints(servers: Servers, port: int) -> list[UUID]:
     """Endpoints of many members, each with a secret."""
     seals = Seals.read(MASTER_KEYS)
-    made = [(new_id(), new_id()) for _ in range(ENDPOINTS)]
+    endpoints = [new_id() for _ in range(ENDPOINTS)]
     now = utc_now()
     connection = await servers.connect(SERVICE)
     await connection.copy_records_to_table(
         "webhook_endpoint",
         columns=(
-            "id",
-            "member",
-            "url",
-            "event_types",
-            "status",
-            "created_at",
-            "updated_at",
-            "version",
+            *("id", "member", "url", "event_types", "status", "created_at", "updated_at"),
+            *("verified_at", "version"),
         ),
         records=[
-            (endpoint, f"city-{n}", f"http://{HOST}:{port}/{n}", ["*"], "active", now, now, 1)
-            for n, (endpoint, _) in enumerate(made)
+            (
+                *(endpoint, f"city-{n}", f"http://{HOST}:{port}/{n}", ["*"], "active"),
+                *(now, now, now, 1),
+            )
+            for n, endpoint in enumerate(endpoints)
         ],
     )
     await connection.copy_records_to_table(
         "webhook_secret",
-        columns=("id", "endpoint_id", "sealed", "created_at"),
+        columns=("id", "endpoint_id", "kind", "sealed", "public_key", "created_at"),
         records=[
-            (secret, endpoint, seals.seal(new_secret(), place=secret_place(secret)), now)
-            for endpoint, secret in made
+            (key.id, endpoint, key.kind, key.sealed, key.public_key, now)
+            for endpoint in endpoints
+            for key in sealed_keys(endpoint, new_secret(), seals=seals, now=now)
         ],
     )
+    await connection.copy_records_to_table(
+        "webhook_lane",
+        columns=("endpoint_id", "member"),
+        records=[(endpoint, f"city-{n}") for n, endpoint in enumerate(endpoints)],
+    )
     await connection.close()
-    return [endpoint for endpoint, _ in made]
+    return endpoints

@@ -12,10 +12,9 @@ from contextlib import AsyncExitStack
 import aiohttp
 import uvloop
 
-from services.notifications.consumers.sender import signed_headers
 from services.notifications.gateways.webhook_client import WebhookClient
-from services.notifications.model.webhook_endpoint import new_secret
-from services.notifications.use_cases.claim_deliveries import ClaimedDelivery
+from services.notifications.model.destination import Destination, Key
+from services.notifications.model.signing import new_secret, signed_headers, signing_key
 from shared.clock import utc_now
 from shared.identifiers import new_id
 from tests.benchmarks.backbone.events import rescheduled
@@ -67,26 +66,19 @@ async def _raw(stack: AsyncExitStack, url: str) -> Callable[[], Awaitable[None]]
 
 async def _signed(stack: AsyncExitStack, url: str) -> Callable[[], Awaitable[None]]:
     client = await stack.enter_async_context(
-        WebhookClient(allow_private=True, connect_seconds=5, total_seconds=15)
+        WebhookClient(
+            allow_private=True, connect_seconds=5, total_seconds=15, origin="renkei.example"
+        )
     )
-    keys = [new_secret()]
-    event = rescheduled(new_id(), 1)
-    delivery = ClaimedDelivery(
-        id=new_id(),
-        fence=1,
-        step=0,
-        event_id=event.id,
-        endpoint_id=new_id(),
-        url=url,
-        body=event.wire_form(),
-        hindrance=None,
-        sealed_secrets=(),
+    destination = Destination(
+        url, [Key(signing_key("v1", new_secret())), Key(signing_key("v1a", new_secret()))]
     )
+    body = rescheduled(new_id(), 1).wire_form()
 
     async def one() -> None:
-        answer = await client.post(
-            url, delivery.body, signed_headers(delivery, keys, now=utc_now())
-        )
+        now = utc_now()
+        headers = signed_headers(destination.keys_at(now), f"msg_{new_id()}", body, now=now)
+        answer = await client.post(destination, body, headers)
         if not answer.is_success:
             raise RuntimeError(f"the receiver failed: {answer}")
 

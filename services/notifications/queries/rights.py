@@ -1,0 +1,33 @@
+"""Who may still be told a fact, as SQL: asked when it is sent, and when it is read from a feed.
+
+`m` is the message, `member` what the other side calls the member. What was queued while a member
+took part in a project is not told it afterwards, but for what became of its own place. Of what
+nothing is known yet nothing is taken away: the fact named the member, and copies may be late.
+"""
+
+
+def hindrance(member: str) -> str:
+    """SQL for why a member is not told a fact any more: `left_project`, or null.
+
+    Args:
+        member: an expression for its slug, such as `f.member`.
+    """
+    return f"""
+    CASE WHEN m.project_id IS NOT NULL AND NOT m.is_for_all
+        AND m.about_member IS DISTINCT FROM {member}
+        AND EXISTS (SELECT FROM known_project p WHERE p.id = m.project_id)
+        AND NOT EXISTS (
+            SELECT FROM known_project p WHERE p.id = m.project_id
+            AND (p.lead = {member} OR p.visibility = 'network')
+        )
+        AND EXISTS (
+            SELECT FROM known_participation k
+            WHERE k.project_id = m.project_id AND k.member = {member}
+        )
+        AND NOT EXISTS (
+            SELECT FROM known_participation k
+            WHERE k.project_id = m.project_id AND k.member = {member}
+              AND k.status IN ('invited', 'accepted')
+        )
+    THEN 'left_project' END
+    """  # noqa: S608 -- the name of a column

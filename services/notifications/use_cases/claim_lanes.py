@@ -1,0 +1,192 @@
+"""Use case: a sender takes lanes in which something is due, for itself alone and for a while."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.notifications.model.webhook_lane import Bounds, Lane, Pace
+from services.notifications.queries.rights import hindrance
+
+CANDIDATES: Final = 4
+"""So many times more lanes are looked at than taken, to give each member its turn."""
+
+HOPS_MAX: Final = 3
+"""So often a member's own facts may come back to it as the cause of its next ones."""
+
+LANE: Final = tuple(field.name for field in fields(Lane))
+
+CLAIM: Final = f"""
+WITH waiting AS (
+    SELECT endpoint_id, member, next_due_at FROM webhook_lane
+    WHERE pace = :pace AND next_due_at <= :now AND member <> ALL (CAST(:crowded AS text[]))
+    ORDER BY next_due_at LIMIT :candidates
+    FOR UPDATE SKIP LOCKED
+), free AS (
+    -- The first lane of every member comes before the second of any.
+    SELECT endpoint_id FROM (
+        SELECT *, row_number() OVER (PARTITION BY member ORDER BY next_due_at) AS turn FROM waiting
+    ) ranked
+    ORDER BY turn, next_due_at LIMIT :lanes
+)
+UPDATE webhook_lane l SET next_due_at = :until, leased_until = :until, fence = l.fence + 1
+FROM free JOIN webhook_endpoint e ON e.id = free.endpoint_id
+LEFT JOIN known_member m ON m.slug = e.member
+WHERE l.endpoint_id = free.endpoint_id
+RETURNING l.endpoint_id, l.member, l.fence, {", ".join(f"l.{name}" for name in LANE)},
+    e.version, e.parallel AS parallel_max, e.ordering,
+    least(e.rate_per_minute, e.allowed_rate) AS rate_per_minute,
+    e.warnings,
+    CASE
+        WHEN e.status IN ('disabled', 'deleted') THEN 'endpoint_' || e.status
+        WHEN coalesce(m.status, 'active') <> 'active' THEN 'member_' || m.status
+    END AS hindrance,
+    e.status = 'paused' OR e.verified_at IS NULL AS is_waiting
+"""  # noqa: S608 -- names of our own fields
+
+TAKE: Final = f"""
+SELECT d.endpoint_id, d.id, d.step, d.event_id, d.entity, m.body, m.hops,
+    CASE WHEN m.acting_member = l.member AND m.hops > {HOPS_MAX} THEN 'loop'
+    ELSE {hindrance("l.member")} END AS hindrance
+FROM unnest(CAST(:endpoints AS uuid[]), CAST(:members AS text[]), CAST(:lengths AS int[]))
+    AS l (endpoint_id, member, length)
+CROSS JOIN LATERAL (
+    SELECT id, endpoint_id, step, event_id, entity, priority, due_at FROM webhook_delivery
+    WHERE endpoint_id = l.endpoint_id AND state = 'pending' AND due_at <= :now
+    ORDER BY priority, due_at, id
+    LIMIT l.length
+) d
+JOIN webhook_message m ON m.event_id = d.event_id
+ORDER BY d.endpoint_id, d.priority, d.due_at, d.id
+"""  # noqa: S608 -- made of constants
+
+CANCEL: Final = """
+UPDATE webhook_delivery d SET
+    state = 'cancelled', state_reason = l.reason, finished_at = CAST(:now AS timestamptz)
+FROM unnest(CAST(:endpoints AS uuid[]), CAST(:reasons AS text[])) AS l (endpoint_id, reason)
+WHERE d.endpoint_id = l.endpoint_id AND d.state = 'pending'
+"""
+
+SHELVE: Final = """
+UPDATE webhook_lane SET next_due_at = NULL, leased_until = NULL
+WHERE endpoint_id = ANY (CAST(:endpoints AS uuid[]))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class DueDelivery:
+    """A delivery with all that a sender needs. `hindrance` says why it must not be sent."""
+
+    id: UUID
+    step: int
+    event_id: UUID
+    entity: str | None
+    body: bytes
+    hops: int
+    hindrance: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedLane:
+    """A lane that a sender holds, with the deliveries of one turn, in their order.
+
+    `warnings` is how often its owner was told that it fails.
+    """
+
+    endpoint_id: UUID
+    endpoint_version: int
+    member: str
+    fence: int
+    lane: Lane
+    bounds: Bounds
+    keeps_order: bool
+    warnings: int
+    deliveries: Sequence[DueDelivery]
+
+
+async def claim_lanes(
+    session: AsyncSession,
+    pace: Pace,
+    *,
+    limit: int,
+    lease_seconds: float,
+    now: datetime,
+    crowded: Sequence[str] = (),
+) -> list[ClaimedLane]:
+    """Take up to `limit` lanes in which something is due, the longest waiting first.
+
+    What may not be sent any more is cancelled here: all that waits for a lane whose endpoint or
+    member is out.
+
+    Args:
+        session: its transaction should end at once; the lease holds on.
+        pace: of the lanes.
+        limit: at most this many.
+        lease_seconds: from then on another sender may take them.
+        now: what is due by now.
+        crowded: members that have their share of places already.
+    """
+    claimed = await session.execute(
+        text(CLAIM),
+        {
+            "pace": pace,
+            "lanes": limit,
+            "candidates": limit * CANDIDATES,
+            "crowded": list(crowded),
+            "now": now,
+            "until": now + timedelta(seconds=lease_seconds),
+        },
+    )
+    rows = claimed.all()
+    out = [row for row in rows if row.hindrance is not None or row.is_waiting]
+    await _put_away(session, out, now=now)
+    open_lanes = [row for row in rows if row not in out]
+    if not open_lanes:
+        return []
+    lanes = [Lane(**{name: getattr(row, name) for name in LANE}) for row in open_lanes]
+    taken = await session.execute(
+        text(TAKE),
+        {
+            "endpoints": [row.endpoint_id for row in open_lanes],
+            "members": [row.member for row in open_lanes],
+            "lengths": [lane.turn_length for lane in lanes],
+            "now": now,
+        },
+    )
+    due: dict[UUID, list[DueDelivery]] = {}
+    for endpoint_id, *delivery in taken:
+        due.setdefault(endpoint_id, []).append(DueDelivery(*delivery))
+    return [
+        ClaimedLane(
+            endpoint_id=row.endpoint_id,
+            endpoint_version=row.version,
+            member=row.member,
+            fence=row.fence,
+            lane=lane,
+            bounds=Bounds(row.parallel_max, row.rate_per_minute),
+            keeps_order=row.ordering == "entity",
+            warnings=row.warnings,
+            deliveries=due.get(row.endpoint_id, []),
+        )
+        for row, lane in zip(open_lanes, lanes, strict=True)
+    ]
+
+
+async def _put_away(session: AsyncSession, out: Sequence[Any], *, now: datetime) -> None:
+    """Cancel what waits for lanes that are out for good, and wake none of them again."""
+    if not out:
+        return
+    hindered = [row for row in out if row.hindrance is not None]
+    await session.execute(
+        text(CANCEL),
+        {
+            "endpoints": [row.endpoint_id for row in hindered],
+            "reasons": [row.hindrance for row in hindered],
+            "now": now,
+        },
+    )
+    await session.execute(text(SHELVE), {"endpoints": [row.endpoint_id for row in out]})

@@ -1,0 +1,122 @@
+"""Use case: facts enter the feeds of the members that may hear of them, and go to their endpoints.
+
+The feed is what a member may know, in order; its endpoints are sent what they want of it. So both
+ways tell the same.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.notifications.model.webhook_delivery import WebhookMessage
+from services.notifications.use_cases.queue_webhooks import queue_webhooks
+from shared.contracts.event import EVERYONE, Event
+from shared.contracts.members import MemberEvent
+from shared.contracts.projects import ParticipationEvent, ProjectEvent
+
+ENTER: Final = """
+WITH fact AS (
+    SELECT * FROM unnest(CAST(:events AS uuid[]), CAST(:audiences AS text[]))
+        WITH ORDINALITY AS fact (event_id, audience, place)
+), told AS (
+    SELECT f.event_id, f.place, m.slug AS member
+    FROM fact f JOIN known_member m
+      ON m.status = 'active'
+     AND (f.audience = :everyone OR m.slug = ANY (string_to_array(f.audience, ' ')))
+    UNION ALL
+    -- Of whom nothing is known yet nothing is taken away: the copy may be a moment late.
+    SELECT f.event_id, f.place, named
+    FROM fact f CROSS JOIN unnest(string_to_array(f.audience, ' ')) named
+    WHERE f.audience <> :everyone
+      AND NOT EXISTS (SELECT FROM known_member m WHERE m.slug = named)
+), many AS (
+    SELECT member, count(*) AS facts FROM told GROUP BY member
+), ends AS (
+    INSERT INTO feed_end AS known (member, sequence)
+    SELECT member, facts FROM many ORDER BY member
+    ON CONFLICT (member) DO UPDATE SET sequence = known.sequence + excluded.sequence
+    RETURNING member, sequence
+)
+INSERT INTO feed_entry (member, sequence, event_id, recorded_at)
+SELECT
+    member,
+    ends.sequence - many.facts + row_number() OVER (PARTITION BY member ORDER BY told.place),
+    told.event_id,
+    CAST(:now AS timestamptz)
+FROM told JOIN many USING (member) JOIN ends USING (member)
+"""
+
+CATCH_UP: Final = """
+SELECT m.event_id FROM webhook_message m
+WHERE m.is_for_all AND m.queued_at >= :since AND m.occurred_at >= :since
+  AND NOT EXISTS (SELECT FROM feed_entry f WHERE f.member = :member AND f.event_id = m.event_id)
+ORDER BY m.occurred_at, m.event_id
+"""
+
+
+async def tell_members(
+    session: AsyncSession, events: Sequence[Event[Any]], *, now: datetime
+) -> None:
+    """Enter each fact once into the feed of every member that may hear of it, and queue it.
+
+    A member is told what happens while it takes part.
+    """
+    if not events:
+        return
+    await session.execute(
+        insert(WebhookMessage).on_conflict_do_nothing(),
+        [_message(event, now) for event in events],
+    )
+    await _enter(session, [(event.id, " ".join(event.audience)) for event in events], now=now)
+    for event in events:
+        if isinstance(event, MemberEvent) and event.data.state.status == "active":
+            await _catch_up(session, event, now=now)
+
+
+async def _catch_up(session: AsyncSession, event: MemberEvent, *, now: datetime) -> None:
+    """Tell a member what everybody was told since it takes part, before we heard of it.
+
+    Facts of different kinds arrive in any order.
+    """
+    missed = await session.scalars(text(CATCH_UP), {"member": event.subject, "since": event.time})
+    await _enter(session, [(event_id, event.subject) for event_id in missed], now=now)
+
+
+async def _enter(session: AsyncSession, told: Sequence[tuple[UUID, str]], *, now: datetime) -> None:
+    if not told:
+        return
+    events = [event_id for event_id, _ in told]
+    await session.execute(
+        text(ENTER),
+        {
+            "events": events,
+            "audiences": [audience for _, audience in told],
+            "everyone": EVERYONE[0],
+            "now": now,
+        },
+    )
+    await queue_webhooks(session, events, now=now)
+
+
+def _message(event: Event[Any], now: datetime) -> dict[str, Any]:
+    state = event.data.state
+    about_place = isinstance(event, ParticipationEvent)
+    is_project = isinstance(event, ProjectEvent)
+    return {
+        "event_id": event.id,
+        "event_type": event.type,
+        "body": event.wire_form(),
+        "queued_at": now,
+        "occurred_at": event.time,
+        "entity": f"{event.entity}:{event.subject}",
+        "project_id": state.id if is_project else getattr(state, "project_id", None),
+        "about_member": state.member if about_place else None,
+        "is_for_all": event.audience == EVERYONE,
+        "acting_member": event.actormember,
+        "hops": 0,
+    }
