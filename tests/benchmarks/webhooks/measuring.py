@@ -63,7 +63,7 @@ class Place:
                 "services.notifications.worker",
                 "sender",
                 place=SENDER_PLACE,
-                webhook_allow_private=True,
+                webhook_allowed_networks=f"{HOST}/32",
             ),
         ):
             found = await run.by_turns(
@@ -183,7 +183,9 @@ async def _endpoints(servers: Servers, port: int) -> list[UUID]:
         records=[
             (key.id, endpoint, key.kind, key.sealed, key.public_key, now)
             for endpoint in endpoints
-            for key in sealed_keys(endpoint, new_secret(), seals=seals, now=now)
+            for key in sealed_keys(
+                endpoint, {"v1": new_secret(), "v1a": new_secret()}, seals=seals, now=now
+            )
         ],
     )
     await connection.copy_records_to_table(

@@ -8,10 +8,12 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from ipaddress import ip_network
 
 import aiohttp
 import uvloop
 
+from deploy.embedded.layout import HOST
 from services.notifications.gateways.webhook_client import WebhookClient
 from services.notifications.model.destination import Destination, Key
 from services.notifications.model.signing import new_secret, signed_headers, signing_key
@@ -67,7 +69,10 @@ async def _raw(stack: AsyncExitStack, url: str) -> Callable[[], Awaitable[None]]
 async def _signed(stack: AsyncExitStack, url: str) -> Callable[[], Awaitable[None]]:
     client = await stack.enter_async_context(
         WebhookClient(
-            allow_private=True, connect_seconds=5, total_seconds=15, origin="renkei.example"
+            networks=[ip_network(f"{HOST}/32")],
+            connect_seconds=5,
+            total_seconds=15,
+            origin="renkei.example",
         )
     )
     destination = Destination(
