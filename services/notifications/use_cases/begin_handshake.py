@@ -30,7 +30,8 @@ async def begin_handshake(
         session.add(verification)
         return verification
     if is_elsewhere:
-        verification.error = None
+        # Whoever is there was not asked yet.
+        verification.error, verification.last_tried_at = None, None
         await session.execute(
             delete(WebhookConsent).where(WebhookConsent.endpoint_id == endpoint.id)
         )
