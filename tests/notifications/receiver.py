@@ -1,6 +1,7 @@
 """A city's system that receives webhooks: real sockets, scripted answers."""
 
 import asyncio
+import json
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -46,6 +47,12 @@ def agreeing(origin: str = "*", rate: str | None = None) -> Script:
     """Agree to be sent webhooks, or to something else."""
     headers = [f"WebHook-Allowed-Origin: {origin}", "Allow: POST"]
     return answering(200, *headers, *([] if rate is None else [f"WebHook-Allowed-Rate: {rate}"]))
+
+
+def granting(token: str = "token-1", **fields: Any) -> Script:  # noqa: S107
+    """Give an access token, as an authorization server does."""
+    answer = {"access_token": token, "token_type": "Bearer", "expires_in": 3600} | fields
+    return answering(200, "Content-Type: application/json", body=json.dumps(answer).encode())
 
 
 async def hang(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import json
 import socket
 import ssl
 from collections.abc import AsyncIterator
@@ -34,11 +33,11 @@ from tests.notifications.receiver import (
     Script,
     answering,
     endless,
+    granting,
     hang,
     receiving,
 )
 
-TOKEN: Final = "token-1"
 REFUSED_LATE: Final = {"tls", "connection"}
 """In TLS 1.3 a receiver that wants a certificate says so late, if it says anything."""
 
@@ -254,11 +253,6 @@ class Authorities:
         return ClientCredentials(
             self.server.url.replace("/hook", "/token"), "renkei", SECRET, "hooks:write", "hooks"
         )
-
-
-def granting(token: str = TOKEN, **fields: Any) -> Script:
-    answer = {"access_token": token, "token_type": "Bearer", "expires_in": 3600} | fields
-    return answering(200, "Content-Type: application/json", body=json.dumps(answer).encode())
 
 
 @asynccontextmanager
