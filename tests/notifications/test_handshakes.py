@@ -491,12 +491,14 @@ async def test_nobody_is_asked_for_who_does_not_take_part_or_has_paused(
 
         await shake()
         before = len(receiver.asked)
+        resting = (await seen(tokyo, paused))["verification"]
         await tokyo.patch(
             f"{PATH}/{paused['id']}", json={"status": "active"}, headers={"If-Match": '"2"'}
         )
         await shake()
 
     assert (before, len(receiver.asked)) == (0, 1)
+    assert (resting["state"], resting["next_try_at"]) == ("pending", None)
 
 
 async def test_a_deleted_endpoint_leaves_nothing_to_agree_to(

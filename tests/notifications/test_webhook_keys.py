@@ -59,7 +59,8 @@ async def public_keys(app: FastAPI, endpoint: dict[str, Any]) -> list[bytes]:
     """The keys that anybody can read, without a token."""
     response = await api(app).get(f"{PATH}/{endpoint['id']}/jwks")
     assert response.status_code == 200
-    KeySet.import_key_set(response.json())
+    if response.json()["keys"]:
+        KeySet.import_key_set(response.json())
     return [urlsafe_b64decode(key["x"] + "=") for key in response.json()["keys"]]
 
 
@@ -325,6 +326,20 @@ async def test_public_keys_are_for_everybody_and_nothing_else_is(
     assert (key["kty"], key["crv"], key["alg"], key["use"]) == ("OKP", "Ed25519", "EdDSA", "sig")
     UUID(key["kid"])
     assert (await stranger.get(f"{PATH}/{endpoint['id']}")).status_code == 401
+
+
+async def test_an_endpoint_from_before_there_were_pairs_gets_one_when_its_keys_are_rotated(
+    app: FastAPI, seoul: AsyncClient, database: Database
+) -> None:
+    endpoint = await made(seoul)
+    async with database.sessions.begin() as session:
+        await session.execute(text("DELETE FROM webhook_secret WHERE kind = 'v1a'"))
+    before = await public_keys(app, endpoint)
+
+    answer = await rotated(seoul, endpoint, which="v1a")
+
+    assert before == []
+    assert await public_keys(app, endpoint) == [raw(answer["public_key"])]
 
 
 async def test_what_does_not_exist_or_was_deleted_has_no_keys(

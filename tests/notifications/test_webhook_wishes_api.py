@@ -23,9 +23,12 @@ from sqlalchemy import select, text, update
 from services.notifications.model.known import KnownProject
 from services.notifications.model.webhook_endpoint import WebhookEndpoint
 from services.notifications.settings import NotificationsSettings
+from services.notifications.use_cases.claim_handshakes import PREFIX
 from shared.clock import utc_now
 from shared.identifiers import new_id
 from shared.messaging.tables import OutboxMessage
+from shared.one_time import new_one_time_secret
+from shared.telemetry import without_secrets
 from tests.conftest import Database
 from tests.notifications.endpoints import deliveries, sending, shake_hands, until_settled
 from tests.notifications.hearing import Ears, member, official, participation, project
@@ -503,14 +506,15 @@ async def test_nobody_lets_out_what_it_may_not_read(
 
 
 class Heard(logging.Handler):
-    """Everything that any library says."""
+    """Everything that any library says, but for the client that asks us: it is no part of us."""
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
         self.lines: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.lines.append(self.format(record))
+        if not record.name.startswith("httpx2"):
+            self.lines.append(self.format(record))
 
 
 @pytest.fixture
@@ -554,16 +558,25 @@ async def test_secrets_lie_nowhere_in_clear(
         async with sending(database.sessions, settings):
             await until_settled(database.sessions)
         [asked] = receiver.asked
+        callback = asked.headers["webhook-request-callback"]
 
     secrets = [
         *(GATEWAY_KEY, CLIENT_SECRET, private[:40], private[-40:]),
         endpoint["secret"].removeprefix("whsec_"),
         rotation.json()["secret"].removeprefix("whsec_"),
-        asked.headers["webhook-request-callback"].rpartition("/")[2],
+        callback.rpartition("/")[2],
     ]
     written = "\n".join([await everything(database), *heard.lines, *capfd.readouterr()])
     assert "webhook_endpoint" in written
     assert [secret for secret in secrets if secret in written] == []
+
+
+async def test_nor_does_the_log_of_requests_show_who_can_agree() -> None:
+    token = new_one_time_secret(PREFIX)
+
+    logged = without_secrets(f"{PATH}/{new_id()}/consents/{token}")
+
+    assert logged.endswith("/consents/…")
 
 
 async def everything(database: Database) -> str:

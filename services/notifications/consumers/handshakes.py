@@ -21,7 +21,7 @@ from services.notifications.use_cases.claim_handshakes import ClaimedHandshake, 
 from services.notifications.use_cases.record_handshake import record_handshake
 from shared.clock import utc_now
 from shared.database import Sessions, is_outage
-from shared.messaging.patience import stop_if_cancelled
+from shared.messaging.patience import Patience, stop_if_cancelled
 from shared.sealing import Seals
 
 log = structlog.get_logger(__name__)
@@ -49,6 +49,7 @@ class Handshakes:
         self.at_work: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
+        patience = Patience(self.settings)
         try:
             while True:
                 stop_if_cancelled()
@@ -56,6 +57,9 @@ class Handshakes:
                     await self.begin_due()
                 except Exception as error:  # whatever it is, it must look again
                     self._complain("handshakes.interrupted", error)
+                    await patience.pause()
+                    continue
+                patience.worked()
                 await asyncio.sleep(self.settings.webhook_poll_seconds)
         finally:
             for task in self.at_work:

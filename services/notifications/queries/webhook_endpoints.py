@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, or_, select, text
+from sqlalchemy import and_, func, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.notifications.model.known import KnownProject
@@ -114,27 +114,32 @@ async def living_keys(
 
 async def public_keys(
     session: AsyncSession, endpoint_id: UUID, *, now: datetime
-) -> Sequence[tuple[UUID, bytes]]:
+) -> list[tuple[UUID, bytes]]:
     """Read the public keys of an endpoint for whoever asks, newest first, with their identifiers.
+
+    One that was made before there were such keys has none, until its keys are rotated.
 
     Raises:
         WebhookEndpointNotFound: there is none, or it was deleted.
     """
     found = await session.execute(
         select(WebhookSecret.id, WebhookSecret.public_key)
-        .join(WebhookEndpoint, WebhookEndpoint.id == WebhookSecret.endpoint_id)
-        .where(
-            WebhookEndpoint.id == endpoint_id,
-            WebhookEndpoint.status != "deleted",
-            WebhookSecret.public_key.is_not(None),
-            or_(WebhookSecret.expires_at.is_(None), WebhookSecret.expires_at > now),
+        .select_from(WebhookEndpoint)
+        .outerjoin(
+            WebhookSecret,
+            and_(
+                WebhookSecret.endpoint_id == WebhookEndpoint.id,
+                WebhookSecret.public_key.is_not(None),
+                or_(WebhookSecret.expires_at.is_(None), WebhookSecret.expires_at > now),
+            ),
         )
+        .where(WebhookEndpoint.id == endpoint_id, WebhookEndpoint.status != "deleted")
         .order_by(WebhookSecret.created_at.desc(), WebhookSecret.id.desc())
     )
-    keys = [(key_id, public) for key_id, public in found if public is not None]
-    if not keys:
+    rows = found.all()
+    if not rows:
         raise WebhookEndpointNotFound(f"There is no webhook endpoint {endpoint_id}.")
-    return keys
+    return [(key_id, public) for key_id, public in rows if public is not None]
 
 
 async def endpoint_for_change(session: AsyncSession, endpoint_id: UUID) -> WebhookEndpoint:

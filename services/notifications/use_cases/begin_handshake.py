@@ -13,7 +13,7 @@ from services.notifications.queries.webhook_endpoints import verification_for_ch
 async def begin_handshake(
     session: AsyncSession, endpoint: WebhookEndpoint, *, is_elsewhere: bool, now: datetime
 ) -> WebhookVerification:
-    """Let a worker ask as soon as the receiver may expect it.
+    """Let a worker ask as soon as the receiver may expect it, or once the endpoint is active.
 
     Args:
         session: whose transaction it belongs to; the endpoint is locked.
@@ -36,5 +36,8 @@ async def begin_handshake(
             delete(WebhookConsent).where(WebhookConsent.endpoint_id == endpoint.id)
         )
     verification.begin_anew(at=now)
+    if endpoint.status != "active":
+        # Nobody looks at what rests; activating it begins anew.
+        verification.next_try_at = None
     await session.flush()
     return verification
