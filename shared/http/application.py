@@ -1,7 +1,6 @@
 """The web process that all services have in common."""
 
 import asyncio
-import gc
 import json
 import time
 from collections.abc import AsyncIterator, Coroutine, Sequence
@@ -37,6 +36,7 @@ from shared.http.transaction import Route
 from shared.identifiers import new_id
 from shared.messaging.broker import connected
 from shared.messaging.outbox import after_each_announcement
+from shared.serving import spare_what_is_loaded
 from shared.settings import Settings
 from shared.telemetry import HTTP_IN_FLIGHT, HTTP_SECONDS, HTTP_SHED, span, without_secrets
 
@@ -109,9 +109,7 @@ def web_application(
                 asyncio.create_task(wake_relay(service, settings, app.state.health)),
                 asyncio.create_task(keys.keep_fresh()),
             ]
-            gc.collect()
-            gc.freeze()  # what is loaded now stays: no collection needs to look at it again
-            gc.set_threshold(50_000, 20, 50)
+            spare_what_is_loaded()
             try:
                 yield
             finally:

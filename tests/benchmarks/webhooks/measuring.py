@@ -134,7 +134,9 @@ class Place:
         )
         if failed:
             raise RuntimeError(f"{failed} deliveries were not made at the first attempt")
-        await connection.execute("TRUNCATE webhook_attempt, webhook_delivery, webhook_message")
+        await connection.execute(
+            "TRUNCATE webhook_attempt, webhook_delivery, feed_entry, webhook_message"
+        )
         await connection.close()
         return count / seconds
 
