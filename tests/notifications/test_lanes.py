@@ -11,7 +11,6 @@ from services.notifications.consumers.places import Places
 from services.notifications.model.retrying import Answer
 from services.notifications.model.webhook_lane import (
     FAST_AGAIN,
-    HELD_LONGEST,
     QUANTUM,
     SLOW_PARALLEL_MAX,
     Bounds,
@@ -99,7 +98,7 @@ def test_each_further_try_that_fails_doubles_the_pause_up_to_half_an_hour() -> N
         lane = after(lane, BROKEN)
         pauses.append((lane.held_until or NOON) - NOON)
 
-    assert pauses == [timedelta(seconds=30 * 2**n) for n in range(6)] + [HELD_LONGEST] * 3
+    assert pauses == [timedelta(seconds=30 * 2**n) for n in range(6)] + [timedelta(minutes=30)] * 3
 
 
 def test_one_success_ends_the_pause_and_begins_anew() -> None:

@@ -140,6 +140,7 @@ class Sender:
             lease_seconds=self.settings.webhook_lease_seconds,
             now=self.clock(),
             crowded=crowded,
+            hold=timedelta(seconds=self.settings.webhook_hold_seconds),
         )
 
     async def _attend_to(self, claimed: ClaimedLane, ends_at: float) -> None:

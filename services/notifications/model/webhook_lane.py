@@ -36,17 +36,23 @@ SLOW_PARALLEL_MAX: Final = 4
 FAILURES_IN_A_ROW: Final = 5
 WINDOW: Final = timedelta(minutes=5)
 WINDOW_SENT_MIN: Final = 20
-HELD_FIRST: Final = timedelta(seconds=30)
-HELD_LONGEST: Final = timedelta(minutes=30)
-HELD_JITTER: Final = 0.2
+HOLD: Final = timedelta(seconds=30)
+HOLD_TIMES_MAX: Final = 60
+"""A pause grows to so many times the first one: from half a minute to half an hour."""
+
+HOLD_JITTER: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What the owner of an endpoint allows: requests at once, and a minute."""
+    """What the owner of an endpoint allows, requests at once and a minute; and the operator.
+
+    `hold` is how long a lane is held first that fails again and again.
+    """
 
     parallel: int
     rate_per_minute: int | None
+    hold: timedelta = HOLD
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +123,7 @@ class Lane:
         """
         if answer.is_success:
             return _after_success(self, answer, bounds, now)
-        return _after_failure(self, answer, now, chance)
+        return _after_failure(self, answer, bounds.hold, now, chance)
 
 
 def _counted(lane: Lane, answer: Answer, now: datetime) -> tuple[float, datetime, int, int]:
@@ -159,7 +165,9 @@ def _after_success(lane: Lane, answer: Answer, bounds: Bounds, now: datetime) ->
     )
 
 
-def _after_failure(lane: Lane, answer: Answer, now: datetime, chance: float) -> Lane:
+def _after_failure(
+    lane: Lane, answer: Answer, hold: timedelta, now: datetime, chance: float
+) -> Lane:
     mean_ms, window_from, sent, failed = _counted(lane, answer, now)
     congested = answer.error == "timeout" or answer.status in THROTTLING
     lane = replace(
@@ -178,8 +186,8 @@ def _after_failure(lane: Lane, answer: Answer, now: datetime, chance: float) -> 
     if answer.status in THROTTLING and answer.retry_after is not None:
         until += min(pause_asked_for(answer.retry_after, now=now), PAUSE_MAX)
     if _is_hopeless(lane):
-        pause = min(HELD_FIRST * 2 ** min(lane.tries, 10), HELD_LONGEST)
-        until = max(until, now + pause * (1 + HELD_JITTER * chance))
+        pause = hold * min(2**lane.tries, HOLD_TIMES_MAX)
+        until = max(until, now + pause * (1 + HOLD_JITTER * chance))
         lane = replace(lane, tries=lane.tries + 1, parallel=1, window_from=None)
     if until > now:
         lane = replace(lane, held_until=max(until, lane.held_until or until))

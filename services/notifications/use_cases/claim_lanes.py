@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.notifications.model.webhook_lane import Bounds, Lane, Pace
+from services.notifications.model.webhook_lane import HOLD, Bounds, Lane, Pace
 from services.notifications.queries.rights import hindrance
 
 CANDIDATES: Final = 4
@@ -116,6 +116,7 @@ async def claim_lanes(
     lease_seconds: float,
     now: datetime,
     crowded: Sequence[str] = (),
+    hold: timedelta = HOLD,
 ) -> list[ClaimedLane]:
     """Take up to `limit` lanes in which something is due, the longest waiting first.
 
@@ -129,6 +130,7 @@ async def claim_lanes(
         lease_seconds: from then on another sender may take them.
         now: what is due by now.
         crowded: members that have their share of places already.
+        hold: how long a lane is held first that fails again and again.
     """
     claimed = await session.execute(
         text(CLAIM),
@@ -167,7 +169,7 @@ async def claim_lanes(
             member=row.member,
             fence=row.fence,
             lane=lane,
-            bounds=Bounds(row.parallel_max, row.rate_per_minute),
+            bounds=Bounds(row.parallel_max, row.rate_per_minute, hold),
             keeps_order=row.ordering == "entity",
             warnings=row.warnings,
             deliveries=due.get(row.endpoint_id, []),
