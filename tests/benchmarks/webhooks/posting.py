@@ -1,9 +1,12 @@
-"""Requests without a database: `python -m tests.benchmarks.webhooks.posting raw|signed URL COUNT`.
+"""Requests without a database.
+
+`python -m tests.benchmarks.webhooks.posting raw|signed URL COUNT AUTHORITY`; the last is a file.
 
 `raw` is aiohttp alone; `signed` is our client with the signatures that every delivery gets.
 """
 
 import asyncio
+import ssl
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -22,14 +25,15 @@ from tests.benchmarks.backbone.events import rescheduled
 PARALLEL = 100
 
 
-async def post(way: str, url: str, count: int) -> float:
+async def post(way: str, url: str, count: int, authority: str) -> float:
     """Make so many requests, a hundred under way.
 
     Returns:
         Requests a second.
     """
     async with AsyncExitStack() as stack:
-        one = await (_raw if way == "raw" else _signed)(stack, url)
+        tls = ssl.create_default_context(cafile=authority)
+        one = await (_raw if way == "raw" else _signed)(stack, f"{url}/posted", tls)
         await _side_by_side(one, PARALLEL * 3)  # opens the connections
         began = time.perf_counter()
         await _side_by_side(one, count)
@@ -46,7 +50,9 @@ async def _side_by_side(one: Callable[[], Awaitable[None]], count: int) -> None:
     await asyncio.gather(*(keep_going() for _ in range(PARALLEL)))
 
 
-async def _raw(stack: AsyncExitStack, url: str) -> Callable[[], Awaitable[None]]:
+async def _raw(
+    stack: AsyncExitStack, url: str, tls: ssl.SSLContext
+) -> Callable[[], Awaitable[None]]:
     connector = aiohttp.TCPConnector(limit=0)
     session = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
     body = rescheduled(new_id(), 1).wire_form()
@@ -58,20 +64,24 @@ async def _raw(stack: AsyncExitStack, url: str) -> Callable[[], Awaitable[None]]
     }
 
     async def one() -> None:
-        async with session.post(url, data=body, headers=headers) as response:
+        async with session.post(url, data=body, headers=headers, ssl=tls) as response:
             await response.read()
 
     return one
 
 
-async def _signed(stack: AsyncExitStack, url: str) -> Callable[[], Awaitable[None]]:
+async def _signed(
+    stack: AsyncExitStack, url: str, tls: ssl.SSLContext
+) -> Callable[[], Awaitable[None]]:
     client = await stack.enter_async_context(
         WebhookClient(
             allow_private=True, connect_seconds=5, total_seconds=15, origin="renkei.example"
         )
     )
     destination = Destination(
-        url, [Key(signing_key("v1", new_secret())), Key(signing_key("v1a", new_secret()))]
+        url,
+        [Key(signing_key("v1", new_secret())), Key(signing_key("v1a", new_secret()))],
+        tls=tls,
     )
     body = rescheduled(new_id(), 1).wire_form()
 
@@ -86,4 +96,4 @@ async def _signed(stack: AsyncExitStack, url: str) -> Callable[[], Awaitable[Non
 
 
 if __name__ == "__main__":
-    print(uvloop.run(post(sys.argv[1], sys.argv[2], int(sys.argv[3]))))  # noqa: T201
+    print(uvloop.run(post(sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4])))  # noqa: T201
