@@ -185,7 +185,7 @@ class Listener:
 
     def _say(self, what: str, style: str, text: str) -> None:
         moment = datetime.now().astimezone().strftime("%H:%M:%S")
-        # Neither markup nor control characters: what comes from outside must not colour our terminal.
+        # Neither markup nor control characters: what comes from outside colours nothing here.
         text = "".join(each if each.isprintable() else "·" for each in text)
         self.console.print(Text.assemble((moment, "dim"), "  ", (f"{what:<9}", style), " ", text))
 
