@@ -66,7 +66,7 @@ async def test_those_that_hang_make_way_for_those_that_answer(
         for n in range(6):
             await make_endpoint(sessions, hanging.url, member=f"city-{n}")
         await ears.hear(project(new_id()), only="webhooks")
-        async with sending(sessions, patient):
+        async with sending(sessions, patient) as sender:
             await hanging.wait_for(4)
             await make_endpoint(sessions, healthy.url)
             await ears.hear(project(new_id(), audience=["seoul"]), only="webhooks")
@@ -74,6 +74,7 @@ async def test_those_that_hang_make_way_for_those_that_answer(
             await healthy.wait_for(1)
 
     assert len(healthy.received) == 1
+    assert (sender.places.free("fast"), sender.places.free("slow")) == (4, 1)
 
 
 async def test_after_five_failures_there_is_one_try_and_then_all_the_rest(
