@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import text
@@ -77,8 +77,7 @@ WHERE endpoint_id = ANY (CAST(:endpoints AS uuid[]))
 """
 
 
-@dataclass(frozen=True, slots=True)
-class DueDelivery:
+class DueDelivery(NamedTuple):
     """A delivery with all that a sender needs. `hindrance` says why it must not be sent."""
 
     id: UUID
@@ -161,7 +160,7 @@ async def claim_lanes(
     )
     due: dict[UUID, list[DueDelivery]] = {}
     for endpoint_id, *delivery in taken:
-        due.setdefault(endpoint_id, []).append(DueDelivery(*delivery))
+        due.setdefault(endpoint_id, []).append(DueDelivery._make(delivery))
     return [
         ClaimedLane(
             endpoint_id=row.endpoint_id,
