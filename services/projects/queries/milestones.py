@@ -8,7 +8,6 @@ from uuid import UUID
 from sqlalchemy import ARRAY, Boolean, Text, Uuid, any_, bindparam, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager, selectinload
-from sqlalchemy.orm.attributes import set_committed_value
 
 from services.projects.model.contribution import Contribution
 from services.projects.model.milestone import Milestone, no_milestone
@@ -317,7 +316,7 @@ async def _with_what_belongs(
     seen = []
     for milestone in milestones.values():
         project, standing = around[milestone.project_id]
-        set_committed_value(milestone, "project", project)
-        set_committed_value(milestone, "contributions", contributions[milestone.id])
+        milestone.project = project
+        milestone.contributions = contributions[milestone.id]
         seen.append((milestone, standing))
     return seen
