@@ -36,8 +36,16 @@ from shared.reading import Question, Reading, Row
 
 MilestoneSeen = tuple[Milestone, Standing]
 
+_IS_MEANT: Final = Milestone.id == bindparam("milestone_id", type_=Uuid())
 _SEEN: Final = select(Milestone, HOME).join(Milestone.project).where(VISIBLE)
-_ONE_SEEN: Final = Question(_SEEN.where(Milestone.id == bindparam("milestone_id", type_=Uuid())))
+_ONE_SEEN: Final = Question(_SEEN.where(_IS_MEANT))
+_WITH_PROJECT: Final = (
+    select(Milestone)
+    .select_from(Project)
+    .join(Milestone, Milestone.project_id == Project.id)
+    .options(contains_eager(Milestone.project), selectinload(Milestone.contributions))
+)
+_FOR_CHANGE: Final = _WITH_PROJECT.where(_IS_MEANT).with_for_update(key_share=True)
 _PROJECTS: Final = Question(
     select(Project, PLACES).where(Project.id == any_(bindparam("projects", type_=ARRAY(Uuid()))))
 )
@@ -155,14 +163,7 @@ async def milestone_for_change(
     Raises:
         MilestoneNotFound: for the actor there is none.
     """
-    milestone = await session.scalar(
-        select(Milestone)
-        .select_from(Project)
-        .join(Milestone, Milestone.project_id == Project.id)
-        .options(contains_eager(Milestone.project), selectinload(Milestone.contributions))
-        .where(Milestone.id == milestone_id)
-        .with_for_update(key_share=True)
-    )
+    milestone = await session.scalar(_FOR_CHANGE, {"milestone_id": milestone_id})
     if milestone is None:
         raise no_milestone(milestone_id)
     standing = await standing_in(session, milestone.project_id, actor=actor)
@@ -180,11 +181,7 @@ async def milestones_to_note_as_overdue(
     What another transaction holds is left out, and found again next time.
     """
     found = await session.scalars(
-        select(Milestone)
-        .select_from(Project)
-        .join(Milestone, Milestone.project_id == Project.id)
-        .options(contains_eager(Milestone.project), selectinload(Milestone.contributions))
-        .where(
+        _WITH_PROJECT.where(
             Milestone.status.in_(sorted(OPEN)),
             Milestone.is_overdue.is_(False),
             Milestone.due_at <= now,
