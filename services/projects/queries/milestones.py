@@ -46,6 +46,7 @@ _WITH_PROJECT: Final = (
     .options(contains_eager(Milestone.project), selectinload(Milestone.contributions))
 )
 _FOR_CHANGE: Final = _WITH_PROJECT.where(_IS_MEANT).with_for_update(key_share=True)
+_PROJECT: Final = Question(select(Project, PLACES).where(Project.id == PROJECT_ID))
 _PROJECTS: Final = Question(
     select(Project, PLACES).where(Project.id == any_(bindparam("projects", type_=ARRAY(Uuid()))))
 )
@@ -298,10 +299,13 @@ async def _with_what_belongs(
     if not rows:
         return []
     milestones: dict[UUID, Milestone] = {milestone.id: milestone for milestone, _ in rows}
+    projects = list({milestone.project_id for milestone in milestones.values()})
+    # For an array the database makes a plan each time; the one for a key it keeps.
+    question = _PROJECT if len(projects) == 1 else _PROJECTS
     around = {
         project.id: (project, reading_from(actor, rows[0][1], places))
         for project, places in await reading.rows(
-            _PROJECTS, {"projects": list({each.project_id for each in milestones.values()})}
+            question, {"project_id": projects[0], "projects": projects}
         )
     }
     contributions: dict[UUID, list[Contribution]] = {each: [] for each in milestones}
