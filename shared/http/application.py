@@ -31,6 +31,7 @@ from shared.http.problems import (
     fault_answer,
     plain_problem,
 )
+from shared.http.routing import RoutesByAddress
 from shared.http.streaming import STATE, Patience
 from shared.http.transaction import Route
 from shared.identifiers import new_id
@@ -132,6 +133,7 @@ def web_application(
     app.state.health = Health(f"{service}-web")
     app.state.api_routes = [route for router in routers for route in router.routes]
     add_problem_handlers(app)
+    app.router.routes.append(RoutesByAddress(app.state.api_routes))
     app.include_router(health_router(app.state.health))
     for router in routers:
         ensure_transactional(router)
