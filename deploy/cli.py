@@ -26,6 +26,8 @@ app = typer.Typer(
 )
 dead_letters_app = typer.Typer(no_args_is_help=False, help="Events that a consumer gave up.")
 app.add_typer(dead_letters_app, name="dead-letters")
+webhooks_app = typer.Typer(no_args_is_help=True, help="For developers of receivers.")
+app.add_typer(webhooks_app, name="webhooks")
 
 NATS_SECONDS: Final = 5
 """A person waits: better to say soon that NATS is away."""
@@ -122,6 +124,51 @@ def register_portal(
     from deploy.operations import applications
 
     run(applications.register_portal(if_open=if_open))
+
+
+@webhooks_app.command("listen")
+def listen_to_webhooks(
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="On this machine only.")] = 4_000,
+    secret: Annotated[
+        list[str] | None,
+        typer.Option(
+            envvar="RENKEI_WEBHOOK_SECRET",
+            help="whsec_…, to verify v1 with; can be repeated while secrets change.",
+        ),
+    ] = None,
+    jwks: Annotated[
+        str | None,
+        typer.Option(help="Address of the endpoint's public keys, to verify v1a with."),
+    ] = None,
+    status: Annotated[
+        int, typer.Option(min=200, max=599, help="What is answered to what is right.")
+    ] = 204,
+    forward_to: Annotated[
+        str | None, typer.Option(help="Pass on what is right, and answer what comes back.")
+    ] = None,
+    bodies: Annotated[bool, typer.Option("--bodies", help="Print whole messages.")] = False,
+) -> None:
+    """Receive webhooks on this machine: agree to them, verify them, and print what comes."""
+    from aiohttp import ClientError
+
+    from deploy.operations.listening import listen
+
+    try:
+        asyncio.run(
+            listen(
+                port=port,
+                secrets=secret or [],
+                jwks=jwks,
+                status=status,
+                forward_to=forward_to,
+                bodies=bodies,
+            )
+        )
+    except KeyboardInterrupt:
+        raise typer.Exit(0) from None
+    except (OSError, TimeoutError, ClientError) as error:
+        print(str(error) or repr(error), file=sys.stderr)
+        raise typer.Exit(1) from None
 
 
 @app.command()

@@ -1,20 +1,21 @@
 """Reads that are asked most often, past the ORM's session.
 
 For a read by key the session takes several times the processor time of all the rest. A `Question`
-is compiled once, and its answers are read off the plain connection into the same entities, which
-belong to no session: their rules can be asked, and what is done to them is stored nowhere.
+is compiled once, and its answers are read off the plain connection into entities which no session
+can take: their rules can be asked, and what is done to them is stored nowhere.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import accumulate
-from typing import Any, Final
+from types import new_class
+from typing import Any, Final, NoReturn
 
 from sqlalchemy import PoolProxiedConnection, Select, inspect
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
-from sqlalchemy.orm import Session
-from sqlalchemy.orm.attributes import manager_of_class
+from sqlalchemy.orm import Mapper, Session
+from sqlalchemy.orm.exc import DetachedInstanceError
 from sqlalchemy.util import greenlet_spawn
 
 DIALECT: Final = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
@@ -27,8 +28,8 @@ Read = Callable[[Sequence[Any]], Any]
 class Question:
     """A SELECT of entities and columns whose values are named by `bindparam`.
 
-    It cannot load relationships. `IN` takes expressions, as a list of values would be spelled out
-    each time.
+    It cannot load relationships; whoever asks may give them to what was found. `IN` takes
+    expressions, as a list of values would be spelled out each time.
     """
 
     def __init__(self, statement: Select[*tuple[Any, ...]]) -> None:
@@ -77,10 +78,10 @@ def _part(described: Mapping[str, Any]) -> tuple[list[Any], Read]:
     columns = [getattr(entity, key) for key in keys]
     processors = [(key, _processor(column)) for key, column in zip(keys, columns, strict=True)]
     changed = [(key, process) for key, process in processors if process is not _as_it_is]
-    blank = manager_of_class(described["entity"]).new_instance
+    kind = _of_no_session(described["entity"])
 
     def read(values: Sequence[Any]) -> Any:
-        found = blank()
+        found = object.__new__(kind)
         loaded = found.__dict__
         loaded.update(zip(keys, values, strict=True))
         for key, process in changed:
@@ -88,6 +89,29 @@ def _part(described: Mapping[str, Any]) -> tuple[list[Any], Read]:
         return found
 
     return columns, read
+
+
+class Held:
+    """An attribute of an entity of no session.
+
+    Its value is held by the entity, where Python finds it first. An attribute of the ORM would be
+    found before that, and called each time: hundreds of times for the rules about one list.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: object, owner: type) -> NoReturn:
+        raise DetachedInstanceError(f"{self._name!r} of {owner.__name__} was not read.")
+
+
+@cache
+def _of_no_session(entity: type[Any]) -> type[Any]:
+    """The same class of entities, with their rules, but without the ORM."""
+    mapper: Mapper[Any] = inspect(entity)
+    held = {name: Held(name) for name in mapper.attrs.keys()}  # noqa: SIM118 -- no dictionary
+    unmapped = {"__abstract__": True, **held}
+    return new_class(entity.__name__, (entity,), exec_body=lambda body: body.update(unmapped))
 
 
 def _as_it_is(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
@@ -57,6 +58,16 @@ async def _serve(app: FastAPI, settings: Settings, health: Health) -> None:
         log.info("process.started", port=settings.listen_port, **build_info())
         await server.serve()
     log.info("process.stopped")
+
+
+def spare_what_is_loaded() -> None:
+    """Let collections of garbage look no more at what is there now, and look more rarely at all.
+
+    What is loaded at the start stays; without this, a tenth of the processor goes into looking.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 @contextmanager
@@ -135,6 +146,7 @@ class Worker:
             log_enabled=False,
         )
         engine = connect(settings, application=process, pool_size=10)
+        spare_what_is_loaded()
         health.needs_database(engine)
         stop = asyncio.Event()
         with stopped_by_signals(stop.set):

@@ -47,6 +47,9 @@ class NotificationsSettings(Settings):
     webhook_parallel: Annotated[int, Field(ge=2)] = Field(
         default=300, description="Attempts of one process at the same time."
     )
+    webhook_hold_seconds: Seconds = Field(
+        default=30, description="First pause of an endpoint that fails again and again; doubles."
+    )
     webhook_warn_hours: Annotated[
         tuple[Annotated[float, Field(gt=0)], ...],
         NoDecode,

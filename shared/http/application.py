@@ -1,7 +1,6 @@
 """The web process that all services have in common."""
 
 import asyncio
-import gc
 import json
 import time
 from collections.abc import AsyncIterator, Coroutine, Sequence
@@ -32,11 +31,13 @@ from shared.http.problems import (
     fault_answer,
     plain_problem,
 )
+from shared.http.routing import RoutesByAddress
 from shared.http.streaming import STATE, Patience
 from shared.http.transaction import Route
 from shared.identifiers import new_id
 from shared.messaging.broker import connected
 from shared.messaging.outbox import after_each_announcement
+from shared.serving import spare_what_is_loaded
 from shared.settings import Settings
 from shared.telemetry import HTTP_IN_FLIGHT, HTTP_SECONDS, HTTP_SHED, span, without_secrets
 
@@ -109,9 +110,7 @@ def web_application(
                 asyncio.create_task(wake_relay(service, settings, app.state.health)),
                 asyncio.create_task(keys.keep_fresh()),
             ]
-            gc.collect()
-            gc.freeze()  # what is loaded now stays: no collection needs to look at it again
-            gc.set_threshold(50_000, 20, 50)
+            spare_what_is_loaded()
             try:
                 yield
             finally:
@@ -134,6 +133,7 @@ def web_application(
     app.state.health = Health(f"{service}-web")
     app.state.api_routes = [route for router in routers for route in router.routes]
     add_problem_handlers(app)
+    app.router.routes.append(RoutesByAddress(app.state.api_routes))
     app.include_router(health_router(app.state.health))
     for router in routers:
         ensure_transactional(router)

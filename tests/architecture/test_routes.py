@@ -9,6 +9,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from httpx2 import ASGITransport, AsyncClient
+from starlette.routing import Match
 
 from deploy.embedded.edge import ROUTES
 from deploy.operations.services import SERVICES
@@ -16,6 +17,7 @@ from shared.fields import Input
 from shared.http.idempotency import idempotent, idempotent_secret
 from shared.http.identity import current_actor
 from shared.http.preconditions import expected_version
+from shared.http.routing import RoutesByAddress
 from shared.http.transaction import Route
 from tests.web import ISSUER, environment
 
@@ -77,6 +79,19 @@ def test_no_request_waits_for_a_thread(app: FastAPI, route: APIRoute, method: st
 
 def test_there_are_routes() -> None:
     assert len(ROUTES_OF_THE_API) > 30
+
+
+@pytest.mark.parametrize(("app", "route", "method"), ROUTES_OF_THE_API)
+def test_an_address_leads_to_its_route_at_once(app: FastAPI, route: APIRoute, method: str) -> None:
+    scope = {"type": "http", "method": method, "path": route.path}
+    [at_once] = [each for each in app.routes if isinstance(each, RoutesByAddress)]
+    in_turn = next(each for each in flat(app.routes) if each.matches(scope)[0] is Match.FULL)
+
+    match, found = at_once.matches(scope)
+
+    assert match is Match.FULL
+    assert found["route"] is in_turn
+    assert found["path_params"] == {name: f"{{{name}}}" for name in route.param_convertors}
 
 
 @pytest.mark.parametrize(("app", "route", "method"), ROUTES_OF_THE_API)

@@ -1,6 +1,6 @@
 """Measures the platform: `./run bench [NAME ...] [--quick]`.
 
-A run of everything in full length writes docs/benchmarks.*; every run prints what it finds.
+Every run prints what it finds; one in full length replaces in docs/benchmarks.* what it measured.
 """
 
 import argparse
@@ -49,13 +49,18 @@ def main() -> None:
     except (asyncio.CancelledError, KeyboardInterrupt):
         sys.exit(130)
     share = others.share()
-    missed = [each for each in found if not each.holds]
-    console.print(f"\n{len(found)} figures, {len(missed)} of them miss their target.")
+    names = asked.names or list(BENCHMARKS)
+    figures = [each for findings in found.values() for each in findings]
+    missed = [each for each in figures if not each.holds]
+    console.print(f"\n{len(figures)} figures, {len(missed)} of them miss their target.")
     console.print(f"Other programs took {share:.0%} of the processors meanwhile.")
-    if not asked.names and not asked.quick:
+    if not asked.quick:
         described = machine.description(Path(tempfile.gettempdir()), share)
-        report.write(REPOSITORY / "docs", found, described)
+        report.write(REPOSITORY / "docs", found, described, list(BENCHMARKS))
         console.print("Written: docs/benchmarks.md, .json, .svg")
+    failed = [name for name in names if name not in found]
+    if failed:
+        sys.exit(f"Failed: {', '.join(failed)}.")
 
 
 def _arguments() -> argparse.Namespace:
@@ -73,7 +78,12 @@ def _arguments() -> argparse.Namespace:
     return asked
 
 
-async def _measure(names: list[str], console: Console, *, quick: bool) -> list[Finding]:
+async def _measure(names: list[str], console: Console, *, quick: bool) -> dict[str, list[Finding]]:
+    """Measure, and go on with the next if one fails.
+
+    Returns:
+        What was found, by the benchmark; nothing of those that failed.
+    """
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -85,13 +95,19 @@ async def _measure(names: list[str], console: Console, *, quick: bool) -> list[F
     if task is not None:
         # As with Ctrl-C: end the servers and remove their data.
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    found: list[Finding] = []
+    found: dict[str, list[Finding]] = {}
     with Progress(*columns, console=console, transient=True) as progress:
         for name in names:
-            with tempfile.TemporaryDirectory(prefix=f"renkei-bench-{name}-") as state:
-                async for finding in BENCHMARKS[name](Path(state), Run(quick, progress)):
-                    found.append(finding)
-                    console.print(report.line(finding))
+            findings = []
+            try:
+                with tempfile.TemporaryDirectory(prefix=f"renkei-bench-{name}-") as state:
+                    async for finding in BENCHMARKS[name](Path(state), Run(quick, progress)):
+                        findings.append(finding)
+                        console.print(report.line(finding))
+            except Exception:
+                console.print_exception()
+                continue
+            found[name] = findings
     return found
 
 

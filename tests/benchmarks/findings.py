@@ -1,9 +1,10 @@
 """What was measured, what was asked for, and whether it holds."""
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,13 @@ class Finding:
     @property
     def holds(self) -> bool:
         return self.target is None or self.target.holds(self.judged)
+
+
+def as_found(written: Mapping[str, Any]) -> Finding:
+    """Read a finding that `dataclasses.asdict` made."""
+    target = written["target"]
+    fields = {name: value for name, value in written.items() if name != "holds"}
+    return Finding(**{**fields, "target": None if target is None else Bound(**target)})
 
 
 def compared(

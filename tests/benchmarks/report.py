@@ -4,8 +4,9 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-from tests.benchmarks.findings import Finding
+from tests.benchmarks.findings import Finding, as_found
 from tests.benchmarks.picture import picture
 
 INTRODUCTION = """\
@@ -31,16 +32,41 @@ def line(finding: Finding) -> str:
     )
 
 
-def write(directory: Path, found: Sequence[Finding], machine: Mapping[str, str]) -> None:
-    """Replace `benchmarks.md`, `benchmarks.json` and `benchmarks.svg`."""
-    measured = [{**asdict(each), "holds": each.holds} for each in found]
-    content = {"machine": machine, "findings": measured}
-    (directory / "benchmarks.json").write_text(json.dumps(content, indent=2) + "\n")
+def write(
+    directory: Path,
+    measured: Mapping[str, Sequence[Finding]],
+    machine: Mapping[str, str],
+    order: Sequence[str],
+) -> None:
+    """Bring `benchmarks.md`, `benchmarks.json` and `benchmarks.svg` up to date.
+
+    Args:
+        directory: where they are.
+        measured: what was found just now, by the benchmark; the others keep what they found last.
+        machine: where, and when.
+        order: of the benchmarks.
+    """
+    path = directory / "benchmarks.json"
+    known = json.loads(path.read_text()) if path.exists() else {}
+    for name, found in measured.items():
+        findings = [{**asdict(each), "holds": each.holds} for each in found]
+        known[name] = {"machine": machine, "findings": findings}
+    known = {name: known[name] for name in order if name in known}
+    path.write_text(json.dumps(known, indent=2) + "\n")
+    found = [as_found(each) for name in known for each in known[name]["findings"]]
     (directory / "benchmarks.svg").write_text(picture(found))
-    (directory / "benchmarks.md").write_text(document(found, machine))
+    (directory / "benchmarks.md").write_text(document(found, _machines(known)))
 
 
-def document(found: Sequence[Finding], machine: Mapping[str, str]) -> str:
+def _machines(known: Mapping[str, Any]) -> dict[str, Mapping[str, str]]:
+    """Where it was measured, by the benchmarks that were measured together."""
+    together: dict[str, list[str]] = {}
+    for name, each in known.items():
+        together.setdefault(json.dumps(each["machine"]), []).append(name)
+    return {", ".join(names): json.loads(machine) for machine, names in together.items()}
+
+
+def document(found: Sequence[Finding], machines: Mapping[str, Mapping[str, str]]) -> str:
     parts = [INTRODUCTION]
     for subject in dict.fromkeys(each.subject for each in found):
         rows = [
@@ -51,8 +77,9 @@ def document(found: Sequence[Finding], machine: Mapping[str, str]) -> str:
         ]
         head = "| what | ours | limit | ratio | target | |\n| --- | --- | --- | --- | --- | --- |"
         parts.append("\n".join((f"## {subject}\n", head, *rows, "")))
-    told = [f"- {name}: {value}" for name, value in machine.items()]
-    parts.append("\n".join(("## Machine and settings\n", *told, "")))
+    for names, machine in machines.items():
+        told = [f"- {name}: {value}" for name, value in machine.items()]
+        parts.append("\n".join((f"## Machine and settings of {names}\n", *told, "")))
     return "\n".join(parts)
 
 

@@ -48,6 +48,7 @@ from shared.contracts.projects import (
     ProjectProposed,
     ProjectState,
     ProjectStatus,
+    Visibility,
 )
 from shared.database import Sessions
 from shared.identifiers import new_id
@@ -176,6 +177,7 @@ def project(
     project_id: UUID,
     *,
     lead: str = "tokyo",
+    visibility: Visibility = "network",
     version: int = 1,
     status: ProjectStatus = "proposed",
     audience: Iterable[str] = EVERYONE,
@@ -190,7 +192,7 @@ def project(
         summary={"en": "Less waste in the water."},
         objectives=(),
         lead=lead,
-        visibility="network",
+        visibility=visibility,
         status=status,
         status_reason=None,
         starts_on=None,

@@ -4,6 +4,7 @@ import asyncpg
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import Text, Uuid, bindparam, func, inspect, literal, select, text
+from sqlalchemy.orm.exc import DetachedInstanceError, UnmappedInstanceError
 
 from shared.database import connect, is_outage
 from shared.identifiers import new_id
@@ -60,6 +61,25 @@ async def test_what_is_done_to_an_entity_is_stored_nowhere(place: Place) -> None
 
     async with place.sessions() as session:
         assert (await session.scalars(select(Thing.title))).all() == ["Pier"]
+
+
+async def test_no_session_takes_an_entity(place: Place) -> None:
+    await add(place, "Pier")
+    async with place.sessions() as session:
+        [(thing,)] = await TITLED.asked_in(session, {"title": "Pier"})
+
+        with pytest.raises(UnmappedInstanceError):
+            session.add(thing)
+
+
+async def test_what_was_not_read_is_not_taken_for_empty(place: Place) -> None:
+    await add(place, "Pier")
+    async with place.sessions() as session:
+        [(thing,)] = await TITLED.asked_in(session, {"title": "Pier"})
+    del thing.title
+
+    with pytest.raises(DetachedInstanceError, match="'title' of Thing was not read"):
+        thing.title  # noqa: B018 -- asking is enough
 
 
 async def test_a_question_in_a_session_sees_what_its_transaction_did(place: Place) -> None:

@@ -44,8 +44,7 @@ class Places:
         if not self._by_member[member]:
             del self._by_member[member]
 
-    def move(self, member: str, many: int) -> None:
-        """Count places of a member among the slow ones, even if those are more than there are."""
-        del member
+    def move(self, many: int) -> None:
+        """Count fast places among the slow ones, even if those are more than there are."""
         self._taken["fast"] -= many
         self._taken["slow"] += many

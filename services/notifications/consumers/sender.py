@@ -120,20 +120,29 @@ class Sender:
         free = self.places.free(pace) if self.found.qsize() < UNRECORDED_MAX else 0
         if not free:
             return False
+        crowded = self.places.crowded()
         async with self.sessions.begin() as session:
-            claimed = await claim_lanes(
-                session,
-                pace,
-                limit=free,
-                lease_seconds=self.settings.webhook_lease_seconds,
-                now=self.clock(),
-                crowded=self.places.crowded(),
-            )
+            claimed = await self._lanes(session, pace, limit=free, crowded=crowded)
+            if not claimed and crowded:  # nobody else waits
+                claimed = await self._lanes(session, pace, limit=free)
             await self.known.learn(session, claimed)
         ends_at = time.monotonic() + self.settings.webhook_turn_seconds
         for lane in claimed:
             start(self._attend_to(lane, ends_at))
         return len(claimed) == free
+
+    async def _lanes(
+        self, session: AsyncSession, pace: Pace, *, limit: int, crowded: Sequence[str] = ()
+    ) -> list[ClaimedLane]:
+        return await claim_lanes(
+            session,
+            pace,
+            limit=limit,
+            lease_seconds=self.settings.webhook_lease_seconds,
+            now=self.clock(),
+            crowded=crowded,
+            hold=timedelta(seconds=self.settings.webhook_hold_seconds),
+        )
 
     async def _attend_to(self, claimed: ClaimedLane, ends_at: float) -> None:
         """Let a lane have its turn."""

@@ -85,7 +85,7 @@ class Turn:
         if self._pace == "fast" and any(
             now - begun > SLOW_SECONDS for begun in self._at_work.values()
         ):
-            self._places.move(self.claimed.member, self._held)
+            self._places.move(self._held)
             self._pace = "slow"
 
     async def _walk(self, walkers: asyncio.TaskGroup | None = None) -> None:

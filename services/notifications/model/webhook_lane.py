@@ -36,17 +36,23 @@ SLOW_PARALLEL_MAX: Final = 4
 FAILURES_IN_A_ROW: Final = 5
 WINDOW: Final = timedelta(minutes=5)
 WINDOW_SENT_MIN: Final = 20
-HELD_FIRST: Final = timedelta(seconds=30)
-HELD_LONGEST: Final = timedelta(minutes=30)
-HELD_JITTER: Final = 0.2
+HOLD: Final = timedelta(seconds=30)
+HOLD_TIMES_MAX: Final = 60
+"""A pause grows to so many times the first one: from half a minute to half an hour."""
+
+HOLD_JITTER: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What the owner of an endpoint allows: requests at once, and a minute."""
+    """What the owner of an endpoint allows, requests at once and a minute; and the operator.
+
+    `hold` is how long a lane is held first that fails again and again.
+    """
 
     parallel: int
     rate_per_minute: int | None
+    hold: timedelta = HOLD
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +105,7 @@ class Lane:
             return self
         interval = timedelta(minutes=1) / bounds.rate_per_minute
         free_at = max(self.free_at or now, now) + interval
-        burst = max(interval, timedelta(seconds=1))
-        held = free_at - burst
+        held = free_at - max(timedelta(seconds=1) - interval, timedelta())
         return replace(
             self,
             free_at=free_at,
@@ -116,30 +121,25 @@ class Lane:
             now: when it is judged.
             chance: a random number from 0 to 1; makes pauses longer, never shorter.
         """
-        lane = _counting(self, answer, now)
         if answer.is_success:
-            return _after_success(lane, answer, bounds, now)
-        return _after_failure(lane, answer, now, chance)
+            return _after_success(self, answer, bounds, now)
+        return _after_failure(self, answer, bounds.hold, now, chance)
 
 
-def _counting(lane: Lane, answer: Answer, now: datetime) -> Lane:
+def _counted(lane: Lane, answer: Answer, now: datetime) -> tuple[float, datetime, int, int]:
+    """The average duration, and the window with its counts, with this answer in them."""
+    mean_ms = lane.mean_ms + MEAN_SHARE * (answer.duration_ms - lane.mean_ms)
+    failed = int(not answer.is_success)
     if lane.window_from is None or now - lane.window_from > WINDOW:
-        sent, failed, begun = 0, 0, now
-    else:
-        sent, failed, begun = lane.window_sent, lane.window_failed, lane.window_from
-    return replace(
-        lane,
-        mean_ms=lane.mean_ms + MEAN_SHARE * (answer.duration_ms - lane.mean_ms),
-        window_from=begun,
-        window_sent=sent + 1,
-        window_failed=failed + (not answer.is_success),
-    )
+        return mean_ms, now, 1, failed
+    return mean_ms, lane.window_from, lane.window_sent + 1, lane.window_failed + failed
 
 
 def _after_success(lane: Lane, answer: Answer, bounds: Bounds, now: datetime) -> Lane:
+    mean_ms, window_from, sent, failed = _counted(lane, answer, now)
     quick = lane.quick + 1 if answer.duration_ms < SLOW_MS else 0
     pace, parallel = lane.pace, lane.parallel
-    if lane.mean_ms > SLOW_MS:
+    if mean_ms > SLOW_MS:
         pace, parallel = "slow", min(parallel + 1, SLOW_PARALLEL_MAX)
     elif pace == "slow":
         if quick >= FAST_AGAIN:
@@ -152,32 +152,42 @@ def _after_success(lane: Lane, answer: Answer, bounds: Bounds, now: datetime) ->
         lane,
         pace=pace,
         parallel=1 if was_held else max(1, min(parallel, bounds.parallel)),
-        quick=quick,
         held_until=None if was_held else lane.held_until,
         tries=0,
         failures=0,
-        window_from=None if was_held else lane.window_from,
+        quick=quick,
+        mean_ms=mean_ms,
+        window_from=None if was_held else window_from,
+        window_sent=sent,
+        window_failed=failed,
         failing_since=None,
         succeeded_at=now,
     )
 
 
-def _after_failure(lane: Lane, answer: Answer, now: datetime, chance: float) -> Lane:
+def _after_failure(
+    lane: Lane, answer: Answer, hold: timedelta, now: datetime, chance: float
+) -> Lane:
+    mean_ms, window_from, sent, failed = _counted(lane, answer, now)
     congested = answer.error == "timeout" or answer.status in THROTTLING
     lane = replace(
         lane,
-        pace="slow" if answer.error == "timeout" or lane.mean_ms > SLOW_MS else lane.pace,
+        pace="slow" if answer.error == "timeout" or mean_ms > SLOW_MS else lane.pace,
         parallel=max(1, lane.parallel // 2) if congested else lane.parallel,
-        quick=0,
         failures=lane.failures + 1,
+        quick=0,
+        mean_ms=mean_ms,
+        window_from=window_from,
+        window_sent=sent,
+        window_failed=failed,
         failing_since=lane.failing_since or now,
     )
     until = now
     if answer.status in THROTTLING and answer.retry_after is not None:
         until += min(pause_asked_for(answer.retry_after, now=now), PAUSE_MAX)
     if _is_hopeless(lane):
-        pause = min(HELD_FIRST * 2 ** min(lane.tries, 10), HELD_LONGEST)
-        until = max(until, now + pause * (1 + HELD_JITTER * chance))
+        pause = hold * min(2**lane.tries, HOLD_TIMES_MAX)
+        until = max(until, now + pause * (1 + HOLD_JITTER * chance))
         lane = replace(lane, tries=lane.tries + 1, parallel=1, window_from=None)
     if until > now:
         lane = replace(lane, held_until=max(until, lane.held_until or until))

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.notifications.model.webhook_lane import Bounds, Lane, Pace
+from services.notifications.model.webhook_lane import HOLD, Bounds, Lane, Pace
 from services.notifications.queries.rights import hindrance
 
 CANDIDATES: Final = 4
@@ -77,8 +77,7 @@ WHERE endpoint_id = ANY (CAST(:endpoints AS uuid[]))
 """
 
 
-@dataclass(frozen=True, slots=True)
-class DueDelivery:
+class DueDelivery(NamedTuple):
     """A delivery with all that a sender needs. `hindrance` says why it must not be sent."""
 
     id: UUID
@@ -116,6 +115,7 @@ async def claim_lanes(
     lease_seconds: float,
     now: datetime,
     crowded: Sequence[str] = (),
+    hold: timedelta = HOLD,
 ) -> list[ClaimedLane]:
     """Take up to `limit` lanes in which something is due, the longest waiting first.
 
@@ -129,6 +129,7 @@ async def claim_lanes(
         lease_seconds: from then on another sender may take them.
         now: what is due by now.
         crowded: members that have their share of places already.
+        hold: how long a lane is held first that fails again and again.
     """
     claimed = await session.execute(
         text(CLAIM),
@@ -159,7 +160,7 @@ async def claim_lanes(
     )
     due: dict[UUID, list[DueDelivery]] = {}
     for endpoint_id, *delivery in taken:
-        due.setdefault(endpoint_id, []).append(DueDelivery(*delivery))
+        due.setdefault(endpoint_id, []).append(DueDelivery._make(delivery))
     return [
         ClaimedLane(
             endpoint_id=row.endpoint_id,
@@ -167,7 +168,7 @@ async def claim_lanes(
             member=row.member,
             fence=row.fence,
             lane=lane,
-            bounds=Bounds(row.parallel_max, row.rate_per_minute),
+            bounds=Bounds(row.parallel_max, row.rate_per_minute, hold),
             keeps_order=row.ordering == "entity",
             warnings=row.warnings,
             deliveries=due.get(row.endpoint_id, []),

@@ -2,9 +2,9 @@
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from pydantic_core import to_json
@@ -86,8 +86,7 @@ WHERE l.endpoint_id = v.endpoint_id AND l.endpoint_id = ANY (CAST(:mine AS uuid[
 """  # noqa: S608 -- names of our own fields
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What came of a delivery. Without an answer nothing was sent: `hindrance` says why."""
 
     claimed: ClaimedLane
@@ -95,8 +94,7 @@ class Outcome:
     answer: Answer | None
 
 
-@dataclass(frozen=True, slots=True)
-class Release:
+class Release(NamedTuple):
     """The end of a turn: what is known of the lane by now."""
 
     claimed: ClaimedLane

@@ -1,6 +1,6 @@
 """A milestone: a result owed by a deadline, and what members contribute to it."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Final, TypedDict
 from uuid import UUID
@@ -94,9 +94,6 @@ class TooManyMilestones(Conflict):
     code = "too-many-milestones"
     title = "The project has as many milestones as it can have"
 
-
-Rule = tuple[Callable[..., None], *tuple[Any, ...]]
-"""What guards an action, and what it is asked about."""
 
 BEFORE_WORK: Final = frozenset({"draft", "proposed"})
 CONTRIBUTIONS_MAX: Final = 20
@@ -262,7 +259,7 @@ class Milestone(Base, kw_only=True):
         Raises:
             NotParticipating: the member neither leads the project nor has accepted to take part.
         """
-        if standing.member != self.project.lead and not standing.takes_part(standing.member):
+        if not self.project.is_worked_in_by(standing.member, standing):
             raise NotParticipating(f"Member {standing.member} has not accepted to take part.")
 
     def ensure_accountable(self, standing: Standing) -> None:
@@ -381,7 +378,7 @@ class Milestone(Base, kw_only=True):
         promised = {self.accountable, *self.contributors}
         for step in waiting:
             promised |= {step.accountable, *step.contributors}
-        return promised & self.project.those_who_take_part(standing)
+        return {each for each in promised if self.project.is_worked_in_by(each, standing)}
 
     def others_with_a_stake(self, standing: Standing, waiting: Iterable[Step] = ()) -> list[str]:
         """Those of them besides the lead."""
@@ -691,24 +688,21 @@ class Milestone(Base, kw_only=True):
         """
         if self.status not in OPEN:
             return []
-        leading = (self.project.ensure_led_by, by)
-        answering = (self.ensure_accountable, by)
-        rules: dict[str, tuple[Rule, ...]] = {
-            "change": (leading, (self.ensure_plannable,)),
-            "reschedule": (leading, (self.ensure_plannable,)),
-            "cancel": (leading, (self.ensure_touches_nobody_else, by)),
-            "change_dependencies": ((self.ensure_can_change_dependencies, by),),
-            "start": (answering, (self.ensure_can_be_started,)),
-            "report_progress": (answering, (self.ensure_workable,)),
-            "complete": (answering, (self.ensure_can_be_completed, at)),
-            "request_contribution": (
-                (self.ensure_lead_or_accountable, by),
-                (self.ensure_takes_contributions,),
-            ),
+        leads = permits(self.project.ensure_led_by, by)
+        answers = permits(self.ensure_accountable, by)
+        is_plannable = permits(self.ensure_plannable)
+        offered = {
+            "change": leads and is_plannable,
+            "reschedule": leads and is_plannable,
+            "cancel": leads and permits(self.ensure_touches_nobody_else, by),
+            "change_dependencies": permits(self.ensure_can_change_dependencies, by),
+            "start": answers and permits(self.ensure_can_be_started),
+            "report_progress": answers and permits(self.ensure_workable),
+            "complete": answers and permits(self.ensure_can_be_completed, at),
+            "request_contribution": permits(self.ensure_lead_or_accountable, by)
+            and permits(self.ensure_takes_contributions),
         }
-        return [
-            action for action, all_of in rules.items() if all(permits(*rule) for rule in all_of)
-        ]
+        return [action for action, is_offered in offered.items() if is_offered]
 
     def allowed_actions_on(self, contribution: Contribution, by: Standing) -> list[str]:
         """Name what the actor may do to a contribution now."""

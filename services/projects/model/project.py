@@ -208,9 +208,14 @@ class Project(Base, kw_only=True):
             return (self.lead,)
         return EVERYONE if self.visibility == "network" else (self.lead, *places)
 
+    def is_worked_in_by(self, member: str, standing: Standing) -> bool:
+        """Tell whether a member works in the project: it leads it or has accepted to take part."""
+        return member == self.lead or standing.takes_part(member)
+
     def those_who_take_part(self, standing: Standing) -> set[str]:
-        """The members that work in the project: its lead and all who accepted to take part."""
-        return {self.lead, *(member for member in standing.places if standing.takes_part(member))}
+        """The members that work in the project."""
+        members = (self.lead, *standing.places)
+        return {member for member in members if self.is_worked_in_by(member, standing)}
 
     def is_seen_by(self, standing: Standing) -> bool:
         audience = self.audience(standing.places)

@@ -7,7 +7,6 @@ from uuid import UUID
 from sqlalchemy import Text, Uuid, bindparam, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager, selectinload
-from sqlalchemy.orm.attributes import set_committed_value
 
 from services.projects.model.comment import (
     Addressees,
@@ -221,5 +220,5 @@ async def list_former_texts(
 def _read(
     actor: Actor, comment: Comment, project: Project, function: Function, home: Any, places: Any
 ) -> CommentSeen:
-    set_committed_value(comment, "project", project)
+    comment.project = project
     return comment, reading_from(actor, home, places), function

@@ -249,8 +249,8 @@ async def _with_electorate(
     electorates = await electorates_of(reading, [decision.id for decision, *_ in rows])
     seen = []
     for decision, project, home, places in rows:
-        set_committed_value(decision, "project", project)
-        set_committed_value(decision, "electorate", electorates[decision.id])
+        decision.project = project
+        decision.electorate = electorates[decision.id]
         seen.append((decision, reading_from(actor, home, places)))
     return seen
 

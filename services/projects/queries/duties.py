@@ -6,7 +6,6 @@ from uuid import UUID
 
 from sqlalchemy import ARRAY, Uuid, any_, bindparam, exists, literal, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm.attributes import set_committed_value
 
 from services.projects.model.contribution import Contribution
 from services.projects.model.decision import Decision
@@ -72,6 +71,6 @@ async def _duties(ask: Ask, participation: Participation) -> list[Duty]:
         for (owed,) in await ask(_CONTRIBUTIONS, {"milestones": list(milestones)}):
             contributions[owed.milestone_id].append(owed)
     for milestone in milestones.values():
-        set_committed_value(milestone, "contributions", contributions[milestone.id])
+        milestone.contributions = contributions[milestone.id]
     unanswered = [decision for (decision,) in await ask(_UNANSWERED, about)]
     return open_duties(participation.member, participation.project, milestones.values(), unanswered)

@@ -16,7 +16,6 @@ from uuid import UUID
 
 from sqlalchemy import ARRAY, BigInteger, Uuid, any_, bindparam, func, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute
-from sqlalchemy.orm.attributes import set_committed_value
 
 from services.projects.model.contribution import Contribution
 from services.projects.model.milestone import Milestone
@@ -231,5 +230,5 @@ async def _milestones_after(
     for (contribution,) in await reading.rows(_CONTRIBUTIONS, {"milestones": list(contributions)}):
         contributions[contribution.milestone_id].append(contribution)
     for (milestone,) in rows:
-        set_committed_value(milestone, "contributions", contributions[milestone.id])
+        milestone.contributions = contributions[milestone.id]
     return [milestone for (milestone,) in rows]

@@ -117,5 +117,5 @@ async def open_handover_of(session: AsyncSession, project: Project) -> Handover 
 def _read(
     actor: Actor, handover: Handover, project: Project, home: Any, places: Any
 ) -> HandoverSeen:
-    set_committed_value(handover, "project", project)
+    handover.project = project
     return handover, reading_from(actor, home, places)

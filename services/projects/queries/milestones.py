@@ -8,7 +8,6 @@ from uuid import UUID
 from sqlalchemy import ARRAY, Boolean, Text, Uuid, any_, bindparam, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager, selectinload
-from sqlalchemy.orm.attributes import set_committed_value
 
 from services.projects.model.contribution import Contribution
 from services.projects.model.milestone import Milestone, no_milestone
@@ -37,8 +36,17 @@ from shared.reading import Question, Reading, Row
 
 MilestoneSeen = tuple[Milestone, Standing]
 
+_IS_MEANT: Final = Milestone.id == bindparam("milestone_id", type_=Uuid())
 _SEEN: Final = select(Milestone, HOME).join(Milestone.project).where(VISIBLE)
-_ONE_SEEN: Final = Question(_SEEN.where(Milestone.id == bindparam("milestone_id", type_=Uuid())))
+_ONE_SEEN: Final = Question(_SEEN.where(_IS_MEANT))
+_WITH_PROJECT: Final = (
+    select(Milestone)
+    .select_from(Project)
+    .join(Milestone, Milestone.project_id == Project.id)
+    .options(contains_eager(Milestone.project), selectinload(Milestone.contributions))
+)
+_FOR_CHANGE: Final = _WITH_PROJECT.where(_IS_MEANT).with_for_update(key_share=True)
+_PROJECT: Final = Question(select(Project, PLACES).where(Project.id == PROJECT_ID))
 _PROJECTS: Final = Question(
     select(Project, PLACES).where(Project.id == any_(bindparam("projects", type_=ARRAY(Uuid()))))
 )
@@ -156,14 +164,7 @@ async def milestone_for_change(
     Raises:
         MilestoneNotFound: for the actor there is none.
     """
-    milestone = await session.scalar(
-        select(Milestone)
-        .select_from(Project)
-        .join(Milestone, Milestone.project_id == Project.id)
-        .options(contains_eager(Milestone.project), selectinload(Milestone.contributions))
-        .where(Milestone.id == milestone_id)
-        .with_for_update(key_share=True)
-    )
+    milestone = await session.scalar(_FOR_CHANGE, {"milestone_id": milestone_id})
     if milestone is None:
         raise no_milestone(milestone_id)
     standing = await standing_in(session, milestone.project_id, actor=actor)
@@ -181,11 +182,7 @@ async def milestones_to_note_as_overdue(
     What another transaction holds is left out, and found again next time.
     """
     found = await session.scalars(
-        select(Milestone)
-        .select_from(Project)
-        .join(Milestone, Milestone.project_id == Project.id)
-        .options(contains_eager(Milestone.project), selectinload(Milestone.contributions))
-        .where(
+        _WITH_PROJECT.where(
             Milestone.status.in_(sorted(OPEN)),
             Milestone.is_overdue.is_(False),
             Milestone.due_at <= now,
@@ -302,10 +299,13 @@ async def _with_what_belongs(
     if not rows:
         return []
     milestones: dict[UUID, Milestone] = {milestone.id: milestone for milestone, _ in rows}
+    projects = list({milestone.project_id for milestone in milestones.values()})
+    # For an array the database makes a plan each time; the one for a key it keeps.
+    question = _PROJECT if len(projects) == 1 else _PROJECTS
     around = {
         project.id: (project, reading_from(actor, rows[0][1], places))
         for project, places in await reading.rows(
-            _PROJECTS, {"projects": list({each.project_id for each in milestones.values()})}
+            question, {"project_id": projects[0], "projects": projects}
         )
     }
     contributions: dict[UUID, list[Contribution]] = {each: [] for each in milestones}
@@ -317,7 +317,7 @@ async def _with_what_belongs(
     seen = []
     for milestone in milestones.values():
         project, standing = around[milestone.project_id]
-        set_committed_value(milestone, "project", project)
-        set_committed_value(milestone, "contributions", contributions[milestone.id])
+        milestone.project = project
+        milestone.contributions = contributions[milestone.id]
         seen.append((milestone, standing))
     return seen

@@ -320,5 +320,5 @@ async def list_participations_of_project(
 def _read(
     actor: Actor, participation: Participation, project: Project, home: Any, places: Any
 ) -> ParticipationSeen:
-    set_committed_value(participation, "project", project)
+    participation.project = project
     return participation, reading_from(actor, home, places)

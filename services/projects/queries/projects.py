@@ -84,6 +84,13 @@ def progress_of(project_id: BindParameter[UUID] | InstrumentedAttribute[UUID]) -
 
 _SEEN: Final = select(Project, HOME, PLACES, progress_of(Project.id)).where(VISIBLE)
 _ONE_SEEN: Final = Question(_SEEN.where(Project.id == PROJECT_ID))
+_FOR_CHANGE: Final = (
+    select(Project)
+    .where(Project.id == PROJECT_ID)
+    .with_for_update(key_share=True)
+    # What was read before it was locked may have changed meanwhile.
+    .execution_options(populate_existing=True)
+)
 _IS_SEEN: Final = Question(select(exists().where(Project.id == PROJECT_ID, VISIBLE), HOME))
 _PROGRESS: Final = Question(select(progress_of(PROJECT_ID)))
 _AROUND: Final = Question(select(HOME, places_in(PROJECT_ID), progress_of(PROJECT_ID)))
@@ -114,7 +121,7 @@ async def project_for_change(
     Raises:
         ProjectNotFound: for the actor there is none.
     """
-    project = await session.get(Project, project_id, with_for_update={"key_share": True})
+    project = await session.scalar(_FOR_CHANGE, {"project_id": project_id})
     if project is None:
         raise no_project(project_id)
     [(home, places, progress)] = await _AROUND.asked_in(

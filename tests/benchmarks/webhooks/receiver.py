@@ -1,6 +1,11 @@
-"""A receiver that says 204 to everything, as fast as Python can."""
+"""A receiver that says 204 to everything, as fast as Python can.
+
+`python -m tests.benchmarks.webhooks.receiver PORT [CERTIFICATE]`: with a file that holds a
+certificate and its key it speaks TLS. What goes to `/slow/…` is answered after ten seconds.
+"""
 
 import asyncio
+import ssl
 import sys
 from typing import cast
 
@@ -10,6 +15,8 @@ from deploy.embedded.layout import HOST
 from tests.benchmarks.http.load import LENGTH
 
 ANSWER = b"HTTP/1.1 204 No Content\r\n\r\n"
+SLOW = b"POST /slow/"
+SLOW_SECONDS = 10
 
 
 class Receiver(asyncio.Protocol):
@@ -24,14 +31,25 @@ class Receiver(asyncio.Protocol):
             end += 4 + (int(length[1]) if length else 0)
             if len(self.received) < end:
                 return
+            if self.received.startswith(SLOW):
+                asyncio.get_running_loop().call_later(SLOW_SECONDS, self.answer)
+            else:
+                self.answer()
             self.received = self.received[end:]
+
+    def answer(self) -> None:
+        if not self.transport.is_closing():
             self.transport.write(ANSWER)
 
 
-async def main(port: int) -> None:
-    server = await asyncio.get_running_loop().create_server(Receiver, HOST, port)
+async def main(port: int, certificate: str | None = None) -> None:
+    tls = None
+    if certificate is not None:
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        tls.load_cert_chain(certificate)
+    server = await asyncio.get_running_loop().create_server(Receiver, HOST, port, ssl=tls)
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    uvloop.run(main(int(sys.argv[1])))
+    uvloop.run(main(int(sys.argv[1]), *sys.argv[2:]))

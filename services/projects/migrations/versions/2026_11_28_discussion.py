@@ -38,6 +38,7 @@ SELECT
 FROM {told} AS told
 CROSS JOIN LATERAL (
     SELECT CAST(convert_from(told.body, 'UTF8') AS jsonb) AS fact
+    OFFSET 0  -- or the whole fact is parsed again wherever a part of it is asked for
 ) AS written
 CROSS JOIN LATERAL (
     SELECT
