@@ -6,13 +6,20 @@ enough for the second: depending on the release of Python it lets NAT64, 6to4 an
 Source: RFC 6890, the special-purpose registries of IANA.
 """
 
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
 
 from yarl import URL
 
+Networks = Sequence[IPv4Network | IPv6Network]
+"""Networks of our own into which requests may go, such as 10.7.0.0/16, and without TLS."""
+
 LENGTH_MAX: Final = 2_000
 PORTS_BELOW_1024: Final = frozenset({443})
+
+EVERYWHERE: Final = (ip_network("0.0.0.0/0"), ip_network("::/0"))
+"""Whatever there is: only to develop on one machine."""
 
 NOT_PUBLIC: Final = tuple(
     ip_network(written)
@@ -67,12 +74,29 @@ def is_public(address: str) -> bool:
     )
 
 
-def ensure_allowed(written: str, *, allow_private: bool) -> str:
+def is_within(address: str, networks: Networks) -> bool:
+    """Tell whether a network address lies in one of these networks."""
+    try:
+        found = ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    return any(found in network for network in networks if network.version == found.version)
+
+
+def is_usual(port: int) -> bool:
+    """Tell whether a port of the public network is one at which web servers listen."""
+    return port >= 1024 or port in PORTS_BELOW_1024
+
+
+def ensure_allowed(written: str, *, allow_private: bool = False, networks: Networks = ()) -> str:
     """Check an address as it is written.
+
+    What a name leads to shows only when it is resolved: `Guard` looks at that.
 
     Args:
         written: such as `https://hooks.seoul.example/renkei`.
         allow_private: let pass what is not public or not encrypted, to develop on one machine.
+        networks: into which requests may go although they are not public, and without TLS.
 
     Returns:
         The address in its normal form, which is the one that is used.
@@ -80,6 +104,8 @@ def ensure_allowed(written: str, *, allow_private: bool) -> str:
     Raises:
         AddressNotAllowed: it leads nowhere, or where no request may go.
     """
+    if allow_private:
+        networks = EVERYWHERE
     try:
         url = URL(written)
         port, host = url.port, url.raw_host
@@ -87,15 +113,14 @@ def ensure_allowed(written: str, *, allow_private: bool) -> str:
         raise AddressNotAllowed("The address cannot be read.") from error
     if len(str(url)) > LENGTH_MAX or not host or port is None:
         raise AddressNotAllowed(f"The address needs a host, and at most {LENGTH_MAX} characters.")
-    if url.scheme not in ({"https", "http"} if allow_private else {"https"}):
+    if url.scheme not in ({"https", "http"} if networks else {"https"}):
         raise AddressNotAllowed("The address must begin with https://.")
     if url.raw_user is not None or url.raw_password is not None:
         raise AddressNotAllowed("The address must not hold a user name or password.")
     if url.raw_fragment:
         raise AddressNotAllowed("The address must not hold a fragment.")
     _ensure_plain_host(host)
-    if not allow_private:
-        _ensure_public(host, port)
+    _ensure_reachable(host.rstrip(".").lower(), port, networks, is_plain=url.scheme == "http")
     return str(url)
 
 
@@ -114,17 +139,21 @@ def _ensure_plain_host(host: str) -> None:
         raise AddressNotAllowed("The host is a number in a form that is not allowed.")
 
 
-def _ensure_public(host: str, port: int) -> None:
-    if port < 1024 and port not in PORTS_BELOW_1024:
-        raise AddressNotAllowed("The port must be 443 or above 1023.")
-    name = host.rstrip(".").lower()
-    if any(name == inner or name.endswith(f".{inner}") for inner in INNER_NAMES):
-        raise AddressNotAllowed("The host is a name of an inner network.")
+def _ensure_reachable(name: str, port: int, networks: Networks, *, is_plain: bool) -> None:
     if _is_literal(name):
+        if is_within(name, networks):
+            return
         if not is_public(name):
             raise AddressNotAllowed("The host is not an address of the public network.")
-    elif "." not in name:
+        if is_plain:
+            raise AddressNotAllowed("The address must begin with https://.")
+    elif networks:
+        # The name may stand for an address within them.
+        return
+    elif "." not in name or any(name == one or name.endswith(f".{one}") for one in INNER_NAMES):
         raise AddressNotAllowed("The host is a name of an inner network.")
+    if not is_usual(port):
+        raise AddressNotAllowed("The port must be 443 or above 1023.")
 
 
 def _is_literal(host: str) -> bool:

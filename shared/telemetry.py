@@ -71,7 +71,14 @@ SECRET_TEXT: Final = re.compile(
 def without_secrets(text: str) -> str:
     """Give a text, such as a path, without what in it nobody else may know."""
     # Few texts hold any of these, and finding out is a hundred times faster than the pattern.
-    if "://" in text or "earer " in text or "eyJ" in text or "rkc_" in text or "rkp_" in text:
+    if (
+        "://" in text
+        or "earer " in text
+        or "eyJ" in text
+        or "rkc_" in text
+        or "rkp_" in text
+        or "rkw_" in text
+    ):
         return SECRET_TEXT.sub("…", text)
     return text
 

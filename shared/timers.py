@@ -31,11 +31,13 @@ class Timer:
     every_seconds: float | None = None
 
 
-def forgetting(until: InstrumentedAttribute[datetime]) -> Run:
+def forgetting(
+    until: InstrumentedAttribute[datetime] | InstrumentedAttribute[datetime | None],
+) -> Run:
     """Make what a timer runs to delete the rows of a table that are good no longer.
 
     Args:
-        until: its column that says how long a row is good.
+        until: its column that says how long a row is good; one without an end stays.
     """
 
     async def forget(session: AsyncSession, now: datetime) -> bool:

@@ -57,7 +57,7 @@ class Environments:
                 ours["DNS_SERVERS"] = f"{HOST}:{self.ports.demo_dns}"
         if service == "notifications":
             # Cities' systems run on this machine too; elsewhere private addresses are refused.
-            ours["WEBHOOK_ALLOW_PRIVATE"] = "true"
+            ours["WEBHOOK_ALLOWED_NETWORKS"] = "127.0.0.0/8,::1/128"
         return self._complete(ours | self._for_all() | self._for_service(service))
 
     def of_operator(self) -> dict[str, str]:

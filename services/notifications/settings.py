@@ -1,12 +1,13 @@
 """What the processes of this service read from their environment."""
 
+from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
+from pydantic import BeforeValidator, Field, FilePath, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode
 
 from shared.sealing import Seals
-from shared.settings import Seconds, Settings
+from shared.settings import Seconds, Settings, split
 
 
 def _split(value: Any) -> Any:
@@ -17,8 +18,14 @@ class NotificationsSettings(Settings):
     """Settings of the notifications service."""
 
     master_keys: SecretStr = Field(description="What the secrets of webhooks are sealed with.")
-    webhook_allow_private: bool = Field(
-        default=False, description="Send to private addresses and without TLS: only to develop."
+    webhook_allowed_networks: Annotated[
+        tuple[IPv4Network | IPv6Network, ...],
+        NoDecode,
+        BeforeValidator(split),
+        Field(description="Networks that webhooks may go to though not public, and without TLS."),
+    ] = ()
+    webhook_ca_file: FilePath | None = Field(
+        default=None, description="Certificates (PEM) to trust beside those of the system."
     )
     webhook_schedule_seconds: Annotated[
         tuple[Annotated[float, Field(ge=0)], ...],

@@ -12,6 +12,8 @@ from services.notifications.consumers.inboxes import INBOXES
 from services.notifications.consumers.sender import send_webhooks
 from services.notifications.consumers.webhooks import WEBHOOKS
 from services.notifications.model.known import KnownSession
+from services.notifications.model.webhook_endpoint import WebhookSecret
+from services.notifications.model.webhook_verification import WebhookConsent
 from services.notifications.settings import NotificationsSettings
 from services.notifications.use_cases.fold_into_inboxes import place_facts
 from services.notifications.use_cases.forget_deliveries import forget_deliveries
@@ -31,6 +33,12 @@ WORKER: Final = Worker(
     timers=[
         Timer("place-facts", place),
         Timer("forget-sessions", forgetting(KnownSession.good_until), every_seconds=HOUR_SECONDS),
+        Timer("forget-webhook-keys", forgetting(WebhookSecret.expires_at)),
+        Timer(
+            "forget-webhook-consents",
+            forgetting(WebhookConsent.expires_at),
+            every_seconds=HOUR_SECONDS,
+        ),
     ],
     parts={"sender": send_webhooks},
 )

@@ -27,7 +27,7 @@ def test_a_service_is_told_its_own_database_and_name(tmp_path: Path) -> None:
     assert told["RENKEI_NATS_URL"].startswith("nats://projects:")
     assert told["RENKEI_LISTEN_PORT"] == "8412"
     assert told["RENKEI_ISSUER"] == "http://127.0.0.1:8400"
-    assert "RENKEI_WEBHOOK_ALLOW_PRIVATE" not in told
+    assert "RENKEI_WEBHOOK_ALLOWED_NETWORKS" not in told
     assert "RENKEI_IDENTITY_ALLOW_PRIVATE" not in told
 
 
@@ -36,7 +36,7 @@ def test_systems_of_cities_may_run_on_the_machine_of_an_embedded_platform(tmp_pa
     notifications = environments(tmp_path).of_service("notifications", port=8414)
 
     assert members["RENKEI_IDENTITY_ALLOW_PRIVATE"] == "true"
-    assert notifications["RENKEI_WEBHOOK_ALLOW_PRIVATE"] == "true"
+    assert notifications["RENKEI_WEBHOOK_ALLOWED_NETWORKS"] == "127.0.0.0/8,::1/128"
 
 
 def test_who_keeps_no_secrets_of_others_is_not_told_their_keys(tmp_path: Path) -> None:

@@ -176,7 +176,13 @@ class Network:
             "SELECT count(*) FROM webhook_delivery d JOIN webhook_endpoint e ON e.id = endpoint_id"
             " WHERE state = 'pending' AND e.status <> 'paused'",
         )
-        return [f"{row[0]} webhooks"] if row[0] else []
+        [asked] = await self.fetch(
+            "notifications",
+            "SELECT count(*) FROM webhook_endpoint"
+            " WHERE status = 'active' AND verified_at IS NULL AND url NOT LIKE '%/quiet'",
+        )
+        lines = [f"{row[0]} webhooks"] if row[0] else []
+        return lines + ([f"{asked[0]} receivers are to agree"] if asked[0] else [])
 
     async def _waiting_for_their_project(self) -> list[str]:
         [row] = await self.fetch("notifications", "SELECT count(*) FROM unplaced_fact")

@@ -12,7 +12,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 FALTERS_SHARE: Final = 0.1
 QUIET: Final = "quiet"
-"""A hook that takes everything and remembers nothing."""
+"""A hook that takes everything, remembers nothing, and never says that it agrees to it."""
 
 
 @dataclass
@@ -36,6 +36,7 @@ class Receiver:
     async def start(self) -> None:
         app = web.Application()
         app.router.add_post("/{hook}", self._take)
+        app.router.add_route("OPTIONS", "/{hook}", self._agree)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
@@ -45,6 +46,13 @@ class Receiver:
     async def stop(self) -> None:
         if self._runner is not None:
             await self._runner.cleanup()
+
+    async def _agree(self, request: web.Request) -> web.Response:
+        if request.match_info["hook"] == QUIET:
+            return web.Response(status=405)
+        return web.Response(
+            headers={"WebHook-Allowed-Origin": request.headers["WebHook-Request-Origin"]}
+        )
 
     async def _take(self, request: web.Request) -> web.Response:
         hook = request.match_info["hook"]

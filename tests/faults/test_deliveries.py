@@ -51,6 +51,11 @@ class Town:
         self.arrived[hook].append((said["subject"], said["entityversion"]))
         return web.Response(status=204)
 
+    async def agree(self, request: web.Request) -> web.Response:
+        return web.Response(
+            headers={"WebHook-Allowed-Origin": request.headers["WebHook-Request-Origin"]}
+        )
+
     @property
     def different(self) -> int:
         return sum(len(set(arrived)) for arrived in self.arrived.values())
@@ -61,6 +66,7 @@ async def receiving() -> AsyncIterator[Town]:
     town = Town()
     app = web.Application()
     app.router.add_post("/{hook}", town.take)
+    app.router.add_route("OPTIONS", "/{hook}", town.agree)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -73,24 +79,23 @@ async def receiving() -> AsyncIterator[Town]:
 
 
 async def endpoints(network: Network, town: Town) -> list[UUID]:
-    """Make an endpoint for each hook; those of even numbers want order."""
+    """Make an endpoint for each hook, and wait until all agree; the even ones want order."""
     made = []
     for number in range(HOOKS):
         city = network.cities[number % len(network.cities)]
         endpoint = await city.write(
             "POST",
             "/api/v1/webhook-endpoints",
-            {"url": f"{town.url}/{number}", "event_types": ["renkei.theme.*"]},
+            {
+                "url": f"{town.url}/{number}",
+                "event_types": ["renkei.theme.*"],
+                "ordering": "none" if number % 2 else "entity",
+            },
             key=f"burst-{number}",
         )
         town.secrets[str(number)] = endpoint["secret"]
         made.append(UUID(endpoint["id"]))
-    async with network.database("notifications") as database:
-        await database.execute(
-            "UPDATE webhook_endpoint SET ordering = 'entity', version = version + 1"
-            " WHERE id = ANY ($1)",
-            made[::2],
-        )
+    await network.until_quiet()
     return made
 
 

@@ -60,6 +60,16 @@ async def arrived(city: AsyncClient) -> list[Any]:
     return arrivals
 
 
+async def test_it_agrees_to_be_sent_webhooks(city: AsyncClient) -> None:
+    origin = {"WebHook-Request-Origin": "renkei.example"}
+
+    answer = await city.options("/hooks/seoul", headers=origin)
+
+    assert answer.headers["WebHook-Allowed-Origin"] == "renkei.example"
+    assert answer.headers["WebHook-Allowed-Rate"] == "*"
+    assert await arrived(city) == []
+
+
 async def test_a_signed_message_arrives(city: AsyncClient) -> None:
     answer = await deliver(city, signed("msg_1"))
 

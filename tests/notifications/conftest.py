@@ -7,6 +7,7 @@ from services.notifications.http.app import create_app
 from services.notifications.settings import NotificationsSettings
 from tests.conftest import Database, DatabaseOf
 from tests.notifications.hearing import Ears
+from tests.notifications.receiver import LOOPBACK
 from tests.web import environment, on
 
 
@@ -20,7 +21,7 @@ def settings(database: Database) -> NotificationsSettings:
     """Settings of one machine's development, with pauses too short to wait for."""
     return NotificationsSettings(
         **environment(database),
-        webhook_allow_private=True,
+        webhook_allowed_networks=LOOPBACK,
         webhook_schedule_seconds=(0, 0.05, 0.05),
         webhook_jitter=0,
         webhook_connect_seconds=0.5,

@@ -8,15 +8,17 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from aiohttp.abc import AbstractResolver
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.notifications.consumers.handshakes import Handshakes
 from services.notifications.consumers.sender import Sender
 from services.notifications.gateways.webhook_client import WebhookClient
 from services.notifications.model.known import KnownMember
 from services.notifications.model.retrying import Answer, Schedule
-from services.notifications.model.signing import new_secret, written_secret
+from services.notifications.model.signing import SignatureKind, new_secret, written_secret
 from services.notifications.model.webhook_delivery import WebhookAttempt, WebhookDelivery
 from services.notifications.model.webhook_endpoint import Patience, WebhookEndpoint
 from services.notifications.model.webhook_lane import Pace, WebhookLane
@@ -52,6 +54,7 @@ async def make_endpoint(
 ) -> Made:
     """Make an endpoint; `chosen` are other fields of it, such as `ordering`."""
     secret = new_secret()
+    keys: dict[SignatureKind, bytes] = {"v1": secret, "v1a": new_secret()}
     moment = at(made_at_minute)
     async with sessions.begin() as session:
         await session.execute(
@@ -72,7 +75,7 @@ async def make_endpoint(
         endpoint.verified_at = moment if is_verified else None
         session.add(endpoint)
         await session.flush()
-        session.add_all(sealed_keys(endpoint.id, secret, seals=Seals.read(MASTER_KEYS), now=moment))
+        session.add_all(sealed_keys(endpoint.id, keys, seals=Seals.read(MASTER_KEYS), now=moment))
     return Made(endpoint.id, written_secret(secret))
 
 
@@ -102,17 +105,39 @@ async def until_settled(sessions: Sessions, *, attempts_made: int = 1) -> list[W
             await asyncio.sleep(0.02)
 
 
+def client_of(
+    settings: NotificationsSettings, resolver: AbstractResolver | None = None
+) -> WebhookClient:
+    return WebhookClient(
+        networks=settings.webhook_allowed_networks,
+        connect_seconds=settings.webhook_connect_seconds,
+        total_seconds=settings.webhook_total_seconds,
+        origin="renkei.example",
+        ca_file=settings.webhook_ca_file,
+        resolver=resolver,
+    )
+
+
+async def shake_hands(
+    sessions: Sessions,
+    settings: NotificationsSettings,
+    *,
+    ahead: timedelta = timedelta(),
+    resolver: AbstractResolver | None = None,
+) -> None:
+    """Ask every receiver whose turn it is, or will be by then, and wait for what comes of it."""
+    async with client_of(settings, resolver) as client:
+        handshakes = Handshakes(sessions, settings, client, clock=lambda: utc_now() + ahead)
+        await handshakes.begin_due()
+        await asyncio.gather(*handshakes.at_work)
+
+
 @asynccontextmanager
 async def sending(
     sessions: Sessions, settings: NotificationsSettings, *, ahead: timedelta = timedelta()
 ) -> AsyncIterator[Sender]:
     """Run a sender; its clock may be ahead, as if that time had passed."""
-    async with WebhookClient(
-        allow_private=settings.webhook_allow_private,
-        connect_seconds=settings.webhook_connect_seconds,
-        total_seconds=settings.webhook_total_seconds,
-        origin="renkei.test",
-    ) as client:
+    async with client_of(settings) as client:
         sender = Sender(sessions, settings, client)
         if ahead:
             own = sender.clock

@@ -1,12 +1,17 @@
 """A city's system that receives webhooks: real sockets, scripted answers."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+import json
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from ipaddress import ip_network
+from typing import Any, Final
 
 from standardwebhooks import Webhook
+
+LOOPBACK: Final = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 
 Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -18,6 +23,7 @@ class Received:
     target: str
     headers: dict[str, str]
     body: bytes
+    method: str = "POST"
 
     @property
     def message_id(self) -> str:
@@ -35,6 +41,18 @@ def answering(status: int, *headers: str, body: bytes = b"") -> Script:
         writer.write("\r\n".join([*lines, "Connection: close", "", ""]).encode() + body)
 
     return answer
+
+
+def agreeing(origin: str = "*", rate: str | None = None) -> Script:
+    """Agree to be sent webhooks, or to something else."""
+    headers = [f"WebHook-Allowed-Origin: {origin}", "Allow: POST"]
+    return answering(200, *headers, *([] if rate is None else [f"WebHook-Allowed-Rate: {rate}"]))
+
+
+def granting(token: str = "token-1", **fields: Any) -> Script:  # noqa: S107
+    """Give an access token, as an authorization server does."""
+    answer = {"access_token": token, "token_type": "Bearer", "expires_in": 3600} | fields
+    return answering(200, "Content-Type: application/json", body=json.dumps(answer).encode())
 
 
 async def hang(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
@@ -68,16 +86,19 @@ async def nonsense(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Non
 
 @dataclass
 class Receiver:
-    """Plays its scripts in turn, the last one again and again."""
+    """Plays its scripts in turn, the last one again and again; so for those who ask to send."""
 
     scripts: list[Script] = field(default_factory=lambda: [answering(204)])
+    handshakes: list[Script] = field(default_factory=lambda: [agreeing()])
     received: list[Received] = field(default_factory=list)
+    asked: list[Received] = field(default_factory=list)
     arrived: asyncio.Condition = field(default_factory=asyncio.Condition)
     port: int = 0
+    is_encrypted: bool = False
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/hook"
+        return f"{'https' if self.is_encrypted else 'http'}://127.0.0.1:{self.port}/hook"
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -89,14 +110,24 @@ class Receiver:
             }
             body = await reader.readexactly(int(headers.get("content-length", "0")))
             async with self.arrived:
-                self.received.append(Received(first.split(" ")[1], headers, body))
-                script = self.scripts[min(len(self.received), len(self.scripts)) - 1]
+                method, target, _ = first.split(" ")
+                is_asking = method == "OPTIONS"
+                heard = self.asked if is_asking else self.received
+                scripts = self.handshakes if is_asking else self.scripts
+                heard.append(Received(target, headers, body, method))
+                script = scripts[min(len(heard), len(scripts)) - 1]
                 self.arrived.notify_all()
             await script(reader, writer)
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
         finally:
             writer.close()
+
+    async def wait_for_handshakes(self, count: int) -> list[Received]:
+        """Wait until it was asked so many times."""
+        async with asyncio.timeout(10), self.arrived:
+            await self.arrived.wait_for(lambda: len(self.asked) >= count)
+        return self.asked
 
     async def wait_for(self, count: int) -> list[Received]:
         """Wait until so many requests have come in."""
@@ -106,9 +137,13 @@ class Receiver:
 
 
 @asynccontextmanager
-async def receiving(*scripts: Script) -> AsyncIterator[Receiver]:
-    receiver = Receiver(list(scripts) or [answering(204)])
-    server = await asyncio.start_server(receiver.serve, "127.0.0.1", 0)
+async def receiving(
+    *scripts: Script, handshakes: Sequence[Script] = (), tls: ssl.SSLContext | None = None
+) -> AsyncIterator[Receiver]:
+    receiver = Receiver(
+        list(scripts) or [answering(204)], list(handshakes) or [agreeing()], is_encrypted=bool(tls)
+    )
+    server = await asyncio.start_server(receiver.serve, "127.0.0.1", 0, ssl=tls)
     receiver.port = server.sockets[0].getsockname()[1]
     try:
         yield receiver

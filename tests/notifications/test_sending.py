@@ -17,13 +17,14 @@ from services.notifications.model.retrying import Answer
 from services.notifications.model.webhook_endpoint import WebhookEndpoint
 from services.notifications.settings import NotificationsSettings
 from services.notifications.use_cases.record_turns import Outcome
+from shared.addresses import Networks
 from shared.clock import utc_now
 from shared.contracts.members import MemberSuspended
 from shared.contracts.notifications import WebhookEndpointDisabled
 from shared.database import Sessions
 from shared.identifiers import new_id
 from shared.messaging.tables import OutboxMessage
-from shared.outbound import AddressRefused, public_socket
+from shared.outbound import AddressRefused, Guard
 from tests.conftest import Database
 from tests.notifications.endpoints import (
     attempts,
@@ -37,6 +38,7 @@ from tests.notifications.endpoints import (
 )
 from tests.notifications.hearing import Ears, member, official, project
 from tests.notifications.receiver import (
+    LOOPBACK,
     Script,
     answering,
     break_off,
@@ -420,9 +422,9 @@ async def test_an_outcome_that_cannot_be_recorded_does_not_stop_the_others(
     assert states == {kept.id: "delivered", lost.id: "pending"}
 
 
-def client(*, allow_private: bool, resolver: AbstractResolver | None = None) -> WebhookClient:
+def client(*, networks: Networks = (), resolver: AbstractResolver | None = None) -> WebhookClient:
     return WebhookClient(
-        allow_private=allow_private,
+        networks=networks,
         connect_seconds=2,
         total_seconds=2,
         origin="renkei.test",
@@ -468,7 +470,7 @@ class Says(AbstractResolver):
 async def test_a_private_address_is_refused_before_connecting(host: str) -> None:
     async with (
         receiving() as receiver,
-        client(allow_private=False) as sender,
+        client() as sender,
     ):
         answer = await sender.post(to(f"https://{host}:{receiver.port}/"), b"{}", {})
 
@@ -478,7 +480,7 @@ async def test_a_private_address_is_refused_before_connecting(host: str) -> None
 
 @pytest.mark.parametrize("addresses", [("127.0.0.1",), ("93.184.216.34", "10.0.0.1")])
 async def test_a_name_with_a_private_address_is_refused(addresses: tuple[str, ...]) -> None:
-    async with client(allow_private=False, resolver=Says(*addresses)) as sender:
+    async with client(resolver=Says(*addresses)) as sender:
         answer = await sender.post(to("https://hooks.seoul.example/"), b"{}", {})
 
     assert (answer.status, answer.error) == (None, "address_refused")
@@ -489,11 +491,11 @@ def test_no_socket_is_made_for_a_private_address(address: str) -> None:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
 
     with pytest.raises(AddressRefused):
-        public_socket((family, socket.SOCK_STREAM, 0, "", (address, 443)))
+        Guard().socket_for((family, socket.SOCK_STREAM, 0, "", (address, 443)))
 
 
 async def test_a_name_that_does_not_exist_is_a_failure_of_its_own() -> None:
-    async with client(allow_private=True) as sender:
+    async with client(networks=LOOPBACK) as sender:
         answer = await sender.post(to("http://no-such-name.invalid/"), b"{}", {})
 
     assert (answer.status, answer.error) == (None, "dns")

@@ -3,6 +3,7 @@
 import pytest
 
 from services.notifications.model.webhook_address import WebhookAddressNotAllowed, ensure_allowed
+from tests.notifications.receiver import LOOPBACK
 
 
 @pytest.mark.parametrize(
@@ -16,7 +17,7 @@ from services.notifications.model.webhook_address import WebhookAddressNotAllowe
     ],
 )
 def test_a_public_address_is_allowed(written: str, normal: str) -> None:
-    assert ensure_allowed(written, allow_private=False) == normal
+    assert ensure_allowed(written, networks=()) == normal
 
 
 @pytest.mark.parametrize(
@@ -62,19 +63,41 @@ def test_a_public_address_is_allowed(written: str, normal: str) -> None:
 )
 def test_everything_else_is_refused(written: str) -> None:
     with pytest.raises(WebhookAddressNotAllowed):
-        ensure_allowed(written, allow_private=False)
+        ensure_allowed(written, networks=())
 
 
 @pytest.mark.parametrize(
-    "written", ["http://127.0.0.1:9000/hook", "http://localhost:9000/", "https://10.0.0.7/"]
+    "written",
+    [
+        "http://127.0.0.1:9000/hook",
+        "http://127.0.0.1/",
+        "https://127.0.0.1:22/",
+        "http://localhost:9000/",
+        "https://hooks.inner/",
+        "https://93.184.216.34/",
+    ],
 )
-def test_development_allows_private_addresses(written: str) -> None:
-    assert ensure_allowed(written, allow_private=True) == written
+def test_an_address_in_a_network_of_the_operator_is_allowed(written: str) -> None:
+    assert ensure_allowed(written, networks=LOOPBACK) == written
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "https://10.0.0.7/",
+        "https://[::ffff:127.0.0.1]/",
+        "http://93.184.216.34/",
+        "https://93.184.216.34:22/",
+    ],
+)
+def test_another_one_is_not_allowed_for_that(written: str) -> None:
+    with pytest.raises(WebhookAddressNotAllowed):
+        ensure_allowed(written, networks=LOOPBACK)
 
 
 @pytest.mark.parametrize(
     "written", ["http://0x7f.1/", "http://u@localhost/", "gopher://localhost/"]
 )
-def test_development_does_not_allow_odd_ones(written: str) -> None:
+def test_odd_ones_are_never_allowed(written: str) -> None:
     with pytest.raises(WebhookAddressNotAllowed):
-        ensure_allowed(written, allow_private=True)
+        ensure_allowed(written, networks=LOOPBACK)

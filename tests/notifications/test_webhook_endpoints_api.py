@@ -21,7 +21,13 @@ from shared.contracts.members import MemberSuspended
 from shared.identifiers import new_id
 from shared.messaging.tables import OutboxMessage
 from tests.conftest import Database
-from tests.notifications.endpoints import deliveries, make_endpoint, sending, until_settled
+from tests.notifications.endpoints import (
+    deliveries,
+    make_endpoint,
+    sending,
+    shake_hands,
+    until_settled,
+)
 from tests.notifications.hearing import Ears, member, project, revoked_client
 from tests.notifications.receiver import answering, receiving
 from tests.web import api, environment, on, token
@@ -47,6 +53,16 @@ def seoul(app: FastAPI) -> AsyncClient:
 async def made(client: AsyncClient, **fields: Any) -> Response:
     response = await client.post(PATH, json=WANTED | fields)
     assert response.status_code == 201
+    return response
+
+
+async def made_and_agreed(
+    client: AsyncClient, database: Database, settings: NotificationsSettings
+) -> Response:
+    """An endpoint that wants everything, and whose receiver has agreed; it is at version 2."""
+    async with receiving() as receiver:
+        response = await made(client, url=receiver.url, event_types=["*"])
+        await shake_hands(database.sessions, settings)
     return response
 
 
@@ -76,8 +92,11 @@ async def test_a_new_endpoint_is_shown_with_its_secret_and_announced(
     assert response.headers["ETag"] == '"1"'
     assert {name: body[name] for name in WANTED} == WANTED
     assert (body["member"], body["status"], body["status_reason"]) == ("seoul", "active", None)
-    assert body["allowed_actions"] == ["change", "pause", "delete"]
+    assert body["allowed_actions"] == ["change", "pause", "rotate_secret", "verify", "delete"]
     assert body["secret"].startswith("whsec_")
+    assert body["public_key"].startswith("whpk_")
+    assert body["verified_at"] is None
+    assert body["verification"]["state"] == "pending"
     [fact] = await announced(database)
     assert fact.type == "renkei.webhook_endpoint.created.v1"
     assert (fact.audience, fact.actor) == (("seoul",), "client:seoul-main")
@@ -92,7 +111,8 @@ async def test_the_secret_is_never_shown_again(seoul: AsyncClient) -> None:
 
     assert "secret" not in one.json()
     assert "secret" not in many.json()["items"][0]
-    assert one.json() | {"secret": created.json()["secret"]} == created.json()
+    shown_once = {name: created.json()[name] for name in ("secret", "public_key")}
+    assert one.json() | shown_once == created.json()
 
 
 async def test_the_same_request_again_shows_the_same_secret_which_lies_nowhere_in_clear(
@@ -344,6 +364,7 @@ async def test_the_owner_sees_deliveries_and_attempts_and_can_send_again(
     fact = project(new_id())
     async with receiving(*[answering(500, body=b"down")] * 3, answering(204)) as receiver:
         created = await made(seoul, url=receiver.url, event_types=["*"])
+        await shake_hands(database.sessions, settings)
         deliveries_of_it = f"{created.headers['Location']}/deliveries"
         fact = fact.model_copy(update={"time": (await announced(database))[0].time})
         await ears.hear(fact, only="webhooks")
@@ -374,15 +395,16 @@ async def test_the_owner_sees_deliveries_and_attempts_and_can_send_again(
 
 
 async def test_nothing_is_sent_again_to_a_paused_endpoint(
-    seoul: AsyncClient, ears: Ears, database: Database
+    seoul: AsyncClient, ears: Ears, database: Database, settings: NotificationsSettings
 ) -> None:
-    created = await made(seoul, event_types=["*"])
+    created = await made_and_agreed(seoul, database, settings)
     address = created.headers["Location"]
-    await ears.hear(*(await announced(database)), only="webhooks")
+    created_fact, _ = await announced(database)
+    await ears.hear(created_fact, only="webhooks")
     [delivery] = await deliveries(database.sessions)
     async with database.sessions.begin() as session:
         (await session.get_one(WebhookDelivery, delivery.id)).state = "failed"
-    await seoul.patch(address, json={"status": "paused"}, headers={"If-Match": '"1"'})
+    await seoul.patch(address, json={"status": "paused"}, headers={"If-Match": '"2"'})
 
     response = await seoul.post(f"{address}/deliveries/{delivery.id}/resend")
 
@@ -392,10 +414,11 @@ async def test_nothing_is_sent_again_to_a_paused_endpoint(
 
 
 async def test_a_delivery_of_another_endpoint_is_not_found(
-    seoul: AsyncClient, ears: Ears, database: Database
+    seoul: AsyncClient, ears: Ears, database: Database, settings: NotificationsSettings
 ) -> None:
-    await made(seoul, event_types=["*"])
-    await ears.hear(*(await announced(database)), only="webhooks")
+    await made_and_agreed(seoul, database, settings)
+    created_fact, _ = await announced(database)
+    await ears.hear(created_fact, only="webhooks")
     [delivery] = await deliveries(database.sessions)
     other = await made(seoul)
 

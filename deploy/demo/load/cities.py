@@ -125,6 +125,13 @@ class Cities:
             key=f"demo:{member}:webhook",
             not_yet=["member-not-active"],
         )
+        # What happens before its system agrees would follow; whoever looks sees that it did.
+        agreed = await eventually(
+            lambda: self.apis[member].send("GET", f"/api/v1/webhook-endpoints/{endpoint['id']}"),
+            lambda answer: answer.is_success and answer.json()["verified_at"] is not None,
+            seconds=NOT_YET_SECONDS,
+        )
+        agreed.raise_for_status()
         self._record.facts["webhooks"][member] = {
             "id": endpoint["id"],
             "url": endpoint["url"],

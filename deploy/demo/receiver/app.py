@@ -45,6 +45,16 @@ def receiver(demo: Path, place: Path) -> Starlette:
         arrivals.take(hook, request.headers["webhook-id"], body)
         return Response(status_code=204)
 
+    async def agree(request: Request) -> Response:
+        # Who is asked may say to whom it agrees; this city takes whatever is signed for it.
+        return Response(
+            headers={
+                "Allow": "POST, OPTIONS",
+                "WebHook-Allowed-Origin": request.headers.get("WebHook-Request-Origin", "*"),
+                "WebHook-Allowed-Rate": "*",
+            }
+        )
+
     async def get_arrivals(_: Request) -> Response:
         return JSONResponse([asdict(arrival) for arrival in arrivals])
 
@@ -62,6 +72,7 @@ def receiver(demo: Path, place: Path) -> Starlette:
             Route("/", get_page),
             Route("/arrivals.json", get_arrivals),
             Route("/hooks/{hook}", post_hook, methods=["POST"]),
+            Route("/hooks/{hook}", agree, methods=["OPTIONS"]),
             Route("/livez", get_health),
             Route("/readyz", get_health),
         ]

@@ -19,6 +19,7 @@ from nats.aio.msg import Msg
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.notifications.consumers.handshakes import Handshakes
 from services.notifications.consumers.places import Places
 from services.notifications.consumers.turns import Turn
 from services.notifications.gateways.webhook_client import WebhookClient, origin_of
@@ -285,15 +286,19 @@ async def send_webhooks(place: Workplace) -> None:
     if not isinstance(settings, NotificationsSettings):
         raise TypeError("the sender needs the settings of the notifications service")
     async with WebhookClient(
-        allow_private=settings.webhook_allow_private,
+        networks=settings.webhook_allowed_networks,
         connect_seconds=settings.webhook_connect_seconds,
         total_seconds=settings.webhook_total_seconds,
         origin=origin_of(settings.issuer),
+        ca_file=settings.webhook_ca_file,
     ) as client:
         sender = Sender(place.sessions, settings, client)
+        handshakes = Handshakes(place.sessions, settings, client)
 
         async def woken(_: Msg) -> None:
             sender.wake.set()
 
         await place.nats.subscribe(f"wake.{place.service}", cb=woken)
-        await sender.run()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(handshakes.run())
+            group.create_task(sender.run())

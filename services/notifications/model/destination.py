@@ -1,12 +1,12 @@
 """All that a sender must know of an endpoint to send to it, its secrets opened."""
 
-import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from pydantic_core import from_json, to_json
 
+from services.notifications.model.authentication import Authentication
 from services.notifications.model.signing import SigningKey
 
 
@@ -22,15 +22,15 @@ class Key:
 class Destination:
     """Where a sender posts, what it adds, and how it shows who it is.
 
-    `headers` are those that the owner of the endpoint wants with every request; `tls` holds the
-    certificate that it wants to see, if it does.
+    `headers` are those that the owner of the endpoint wants with every request; `shows` is what the
+    receiver wants to see of us, if it does.
     """
 
     url: str
     keys: Sequence[Key]
     is_thin: bool = False
     headers: Mapping[str, str] = field(default_factory=dict)
-    tls: ssl.SSLContext | None = None
+    shows: Authentication | None = None
 
     def keys_at(self, now: datetime) -> list[SigningKey]:
         return [key.signs for key in self.keys if key.expires_at is None or key.expires_at > now]

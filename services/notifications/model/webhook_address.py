@@ -9,12 +9,12 @@ class WebhookAddressNotAllowed(Invalid):
     title = "Webhooks cannot be sent to this address"
 
 
-def ensure_allowed(written: str, *, allow_private: bool) -> str:
+def ensure_allowed(written: str, *, networks: addresses.Networks) -> str:
     """Check the address of an endpoint as it is written.
 
     Args:
         written: such as `https://hooks.seoul.example/renkei`.
-        allow_private: let pass what is not public or not encrypted, to develop on one machine.
+        networks: of the operator's own, into which webhooks may go, and without TLS.
 
     Returns:
         The address in its normal form, which is the one that is used.
@@ -23,6 +23,6 @@ def ensure_allowed(written: str, *, allow_private: bool) -> str:
         WebhookAddressNotAllowed: it leads nowhere, or where no webhook may go.
     """
     try:
-        return addresses.ensure_allowed(written, allow_private=allow_private)
+        return addresses.ensure_allowed(written, networks=networks)
     except addresses.AddressNotAllowed as error:
         raise WebhookAddressNotAllowed(str(error)) from error

@@ -13,12 +13,16 @@ from services.notifications.model.event_types import are_covered
 from services.notifications.model.signing import SignatureKind
 from shared.contracts.notifications import WebhookEndpointState
 from shared.identifiers import new_id
-from shared.refusals import Conflict, NotFound
+from shared.refusals import Conflict, Invalid, NotFound
 
+RATE_MAX: Final = 60_000
 PARALLEL_USUAL: Final = 4
 PARALLEL_MAX: Final = 16
 ENDPOINTS_MAX: Final = 20
 """Of one member: a fact is queued for all who may hear of it at once, and they share senders."""
+
+KEYS_MAX: Final = 4
+"""Of one kind: each adds a signature to every message."""
 
 
 class WebhookEndpointNotFound(NotFound):
@@ -29,6 +33,16 @@ class WebhookEndpointNotFound(NotFound):
 class WebhookEndpointNotActive(Conflict):
     code = "webhook-endpoint-not-active"
     title = "Nothing is sent to this webhook endpoint at present"
+
+
+class WebhookProjectUnknown(Invalid):
+    code = "webhook-project-unknown"
+    title = "There is no such project"
+
+
+class TooManyWebhookKeys(Conflict):
+    code = "too-many-webhook-keys"
+    title = "The endpoint has as many keys as it can have"
 
 
 class TooManyWebhookEndpoints(Conflict):
@@ -69,7 +83,8 @@ class WebhookEndpoint(Versioned, Base, kw_only=True):
     """An address of a member's system, with the types of events that it wants.
 
     While it is paused nothing is sent and nothing new is queued; what waits goes on waiting. The
-    platform disables it when the receiver says that it is gone. Deleting is final.
+    platform disables it when the receiver says that it is gone. Deleting is final. Until its
+    receiver has agreed (`verified_at`) nothing is queued or sent either; what it missed follows.
     """
 
     __tablename__ = "webhook_endpoint"
@@ -100,6 +115,7 @@ class WebhookEndpoint(Versioned, Base, kw_only=True):
     ordering: Mapped[str] = mapped_column(default="none", server_default="none")
     authentication: Mapped[str] = mapped_column(default="none", server_default="none")
     sealed_authentication: Mapped[str | None] = mapped_column(default=None)
+    authentication_details: Mapped[dict[str, Any] | None] = mapped_column(default=None)
     allowed_rate: Mapped[int | None] = mapped_column(init=False, default=None)
     verified_at: Mapped[datetime | None] = mapped_column(init=False, default=None)
     failing_since: Mapped[datetime | None] = mapped_column(init=False, default=None)
@@ -113,6 +129,8 @@ class WebhookEndpoint(Versioned, Base, kw_only=True):
     def change(self, wanted: dict[str, Any], *, at: datetime) -> bool:
         """Take over what its owner wants to be different, by name of the field.
 
+        Whoever is at a new address must agree first.
+
         Returns:
             Whether anything is different now.
         """
@@ -121,15 +139,35 @@ class WebhookEndpoint(Versioned, Base, kw_only=True):
             setattr(self, name, value)
         if "status" in changed:
             self.status_reason = None
+        if "url" in changed:
+            self.verified_at, self.allowed_rate = None, None
         if changed:
             self._touch(at)
         return bool(changed)
 
     def tells_more_with(self, wanted: dict[str, Any]) -> bool:
-        """Tell whether a change sends facts to another address, or others to this one."""
-        if wanted.get("url", self.url) != self.url:
+        """Tell whether a change sends facts elsewhere, or others or more of them to this address.
+
+        Headers and authentication count as part of the address: who they make us is decided there.
+        """
+        where = ("url", "sealed_headers", "sealed_authentication")
+        if any(wanted.get(name, getattr(self, name)) != getattr(self, name) for name in where):
+            return True
+        if self.payload == "thin" and wanted.get("payload", "thin") != "thin":
+            return True
+        projects = wanted.get("project_ids", self.project_ids)
+        if self.project_ids and (not projects or not set(projects) <= set(self.project_ids)):
             return True
         return not are_covered(wanted.get("event_types", self.event_types), by=self.event_types)
+
+    def agree(self, allowed_rate: int | None, *, at: datetime) -> None:
+        """Note that the receiver wants to be sent facts, and how many a minute at most."""
+        self.verified_at, self.allowed_rate = at, allowed_rate
+        self._touch(at)
+
+    def note_new_keys(self, *, at: datetime) -> None:
+        """Rise to a new version, by which senders see that they must read its keys again."""
+        self._touch(at)
 
     def disable(self, reason: str, *, at: datetime) -> bool:
         """Send nothing there any more, until its owner activates it again.
@@ -185,7 +223,14 @@ class WebhookSecret(Base, kw_only=True):
     """
 
     __tablename__ = "webhook_secret"
-    __table_args__ = (CheckConstraint("kind IN ('v1', 'v1a')", name="kind"),)
+    __table_args__ = (
+        CheckConstraint("kind IN ('v1', 'v1a')", name="kind"),
+        Index(
+            "ix_webhook_secret_expires_at",
+            "expires_at",
+            postgresql_where=text("expires_at IS NOT NULL"),
+        ),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default_factory=new_id)
     endpoint_id: Mapped[UUID] = mapped_column(ForeignKey("webhook_endpoint.id"), index=True)

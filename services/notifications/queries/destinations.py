@@ -8,6 +8,7 @@ from pydantic_core import from_json
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.notifications.model.authentication import authentication_place, read
 from services.notifications.model.destination import Destination, Key
 from services.notifications.model.signing import signing_key
 from services.notifications.model.webhook_endpoint import (
@@ -62,9 +63,19 @@ def _opened(
             if sealed is None
             else from_json(seals.open(sealed, place=headers_place(endpoint.id)))
         )
+        sealed = endpoint.sealed_authentication
+        shows = (
+            None
+            if sealed is None
+            else read(seals.open(sealed, place=authentication_place(endpoint.id)))
+        )
     except CannotOpen:
         log.exception("webhook.secret_unreadable", endpoint_id=str(endpoint.id))
         return None
     return Destination(
-        url=endpoint.url, keys=keys, is_thin=endpoint.payload == "thin", headers=headers
+        url=endpoint.url,
+        keys=keys,
+        is_thin=endpoint.payload == "thin",
+        headers=headers,
+        shows=shows,
     )

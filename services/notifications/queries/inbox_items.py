@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import exists, func, or_, select
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.notifications.model.inbox_item import InboxItem, InboxItemNotFound
@@ -85,15 +85,21 @@ async def projects_of(
     Whose member has no place in a project any more is not shown how that is called by now.
     """
     ids = {item.project_id for item in items} - {None}
-    has_place = exists().where(
-        KnownParticipation.project_id == KnownProject.id,
-        KnownParticipation.member == actor.member,
-        KnownParticipation.status.in_(("invited", "accepted")),
-    )
     found = await session.scalars(
-        select(KnownProject).where(
-            KnownProject.id.in_(ids),
-            or_(KnownProject.lead == actor.member, KnownProject.visibility == "network", has_place),
-        )
+        select(KnownProject).where(KnownProject.id.in_(ids), is_visible_to(actor.member))
     )
     return {project.id: project for project in found}
+
+
+def is_visible_to(member: str) -> ColumnElement[bool]:
+    """SQL for whether a member sees a project: it has a place in it, or everybody sees it.
+
+    A draft is nobody's business but its lead's.
+    """
+    has_place = exists().where(
+        KnownParticipation.project_id == KnownProject.id,
+        KnownParticipation.member == member,
+        KnownParticipation.status.in_(("invited", "accepted")),
+    )
+    is_for_all = and_(KnownProject.visibility == "network", KnownProject.status != "draft")
+    return or_(KnownProject.lead == member, is_for_all, has_place)

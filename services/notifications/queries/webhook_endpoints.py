@@ -1,17 +1,22 @@
 """Every SELECT of webhook endpoints."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select, text
+from sqlalchemy import and_, func, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.notifications.model.known import KnownProject
 from services.notifications.model.webhook_endpoint import (
     ENDPOINTS_MAX,
     WebhookEndpoint,
     WebhookEndpointNotFound,
+    WebhookProjectUnknown,
+    WebhookSecret,
 )
+from services.notifications.model.webhook_verification import WebhookVerification
+from services.notifications.queries.inbox_items import is_visible_to
 from shared.actor import Actor
 from shared.http.paging import Paging
 
@@ -51,6 +56,90 @@ async def visible_endpoint(
     if endpoint is None or endpoint.member != actor.member or endpoint.status == "deleted":
         raise WebhookEndpointNotFound(f"Your member has no webhook endpoint {endpoint_id}.")
     return endpoint
+
+
+async def ensure_projects_visible(
+    session: AsyncSession, project_ids: Collection[UUID], *, actor: Actor
+) -> None:
+    """Refuse projects that the actor's member does not see, as if there were none.
+
+    Raises:
+        WebhookProjectUnknown: one of them is none, or not for this member.
+    """
+    if not project_ids:
+        return
+    seen = set(
+        await session.scalars(
+            select(KnownProject.id).where(
+                KnownProject.id.in_(project_ids), is_visible_to(actor.member)
+            )
+        )
+    )
+    unseen = sorted(set(project_ids) - seen)
+    if unseen:
+        raise WebhookProjectUnknown(f"There is no project {unseen[0]}.")
+
+
+async def verifications_of(
+    session: AsyncSession, endpoint_ids: Collection[UUID]
+) -> dict[UUID, WebhookVerification]:
+    """Read how it stands with the consents of receivers, by their endpoints."""
+    found = await session.scalars(
+        select(WebhookVerification).where(WebhookVerification.endpoint_id.in_(endpoint_ids))
+    )
+    return {verification.endpoint_id: verification for verification in found}
+
+
+async def verification_for_change(
+    session: AsyncSession, endpoint_id: UUID
+) -> WebhookVerification | None:
+    """Load it, locked, after its endpoint was; those made long ago may have none."""
+    return await session.get(WebhookVerification, endpoint_id, with_for_update=True)
+
+
+async def living_keys(
+    session: AsyncSession, endpoint_id: UUID, *, now: datetime
+) -> Sequence[WebhookSecret]:
+    """Read the keys that sign what an endpoint gets, newest first."""
+    found = await session.scalars(
+        select(WebhookSecret)
+        .where(
+            WebhookSecret.endpoint_id == endpoint_id,
+            or_(WebhookSecret.expires_at.is_(None), WebhookSecret.expires_at > now),
+        )
+        .order_by(WebhookSecret.created_at.desc(), WebhookSecret.id.desc())
+    )
+    return found.all()
+
+
+async def public_keys(
+    session: AsyncSession, endpoint_id: UUID, *, now: datetime
+) -> list[tuple[UUID, bytes]]:
+    """Read the public keys of an endpoint for whoever asks, newest first, with their identifiers.
+
+    One that was made before there were such keys has none, until its keys are rotated.
+
+    Raises:
+        WebhookEndpointNotFound: there is none, or it was deleted.
+    """
+    found = await session.execute(
+        select(WebhookSecret.id, WebhookSecret.public_key)
+        .select_from(WebhookEndpoint)
+        .outerjoin(
+            WebhookSecret,
+            and_(
+                WebhookSecret.endpoint_id == WebhookEndpoint.id,
+                WebhookSecret.public_key.is_not(None),
+                or_(WebhookSecret.expires_at.is_(None), WebhookSecret.expires_at > now),
+            ),
+        )
+        .where(WebhookEndpoint.id == endpoint_id, WebhookEndpoint.status != "deleted")
+        .order_by(WebhookSecret.created_at.desc(), WebhookSecret.id.desc())
+    )
+    rows = found.all()
+    if not rows:
+        raise WebhookEndpointNotFound(f"There is no webhook endpoint {endpoint_id}.")
+    return [(key_id, public) for key_id, public in rows if public is not None]
 
 
 async def endpoint_for_change(session: AsyncSession, endpoint_id: UUID) -> WebhookEndpoint:

@@ -1,18 +1,21 @@
 """Use case: a member wants to hear of facts at a new address."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.notifications.model.event_types import ensure_known, scopes_to_read
+from services.notifications.model.event_types import scopes_to_read
 from services.notifications.model.signing import (
     SignatureKind,
     new_secret,
     public_half,
+    written_public_key,
     written_secret,
 )
-from services.notifications.model.webhook_address import ensure_allowed
 from services.notifications.model.webhook_endpoint import (
     ENDPOINTS_MAX,
     TooManyWebhookEndpoints,
@@ -20,8 +23,10 @@ from services.notifications.model.webhook_endpoint import (
     WebhookSecret,
     secret_place,
 )
+from services.notifications.model.webhook_verification import WebhookVerification
 from services.notifications.queries.members import ensure_active
 from services.notifications.queries.webhook_endpoints import endpoints_to_come
+from services.notifications.use_cases.webhook_wishes import Workshop, kept_of
 from shared.actor import Actor, LoginDemand
 from shared.contracts.notifications import WebhookEndpointCreated
 from shared.identifiers import new_id
@@ -29,68 +34,97 @@ from shared.messaging.outbox import announce
 from shared.sealing import Seals
 
 
+@dataclass(frozen=True, slots=True)
+class NewKeys:
+    """Keys as a receiver needs them, `whsec_…` and `whpk_…`: of each kind that is new."""
+
+    secret: str | None
+    public_key: str | None
+
+    @classmethod
+    def of(cls, made: Mapping[SignatureKind, bytes]) -> "NewKeys":
+        return cls(
+            written_secret(made["v1"]) if "v1" in made else None,
+            written_public_key(public_half(made["v1a"])) if "v1a" in made else None,
+        )
+
+
 async def create_webhook_endpoint(
     session: AsyncSession,
+    wanted: Mapping[str, Any],
     *,
-    url: str,
-    description: str | None,
-    event_types: tuple[str, ...],
-    allow_private: bool,
-    seals: Seals,
     actor: Actor,
     login: LoginDemand,
-    now: datetime,
-) -> tuple[WebhookEndpoint, str]:
-    """Make an endpoint, with the secret that will sign what it gets.
+    workshop: Workshop,
+) -> tuple[WebhookEndpoint, NewKeys]:
+    """Make an endpoint, with the keys that will sign what it gets.
+
+    Its receiver is asked for consent next; nothing is queued for it before.
+
+    Args:
+        session: whose transaction it belongs to.
+        wanted: its fields; see `kept_of`. `url`, `description` and `event_types` are needed.
+        actor: who makes it.
+        login: what is asked of the login behind the token.
+        workshop: where requests may go, what seals, and when it is.
 
     Returns:
-        The endpoint, and its secret as the receiver needs it: `whsec_…`. It is shown only now.
+        The endpoint, and its keys. The secret is shown only now.
 
     Raises:
         MissingScope: the actor may not make endpoints, or not read what would be sent there.
         MemberNotActive: the actor's member does not take part at present.
         WebhookAddressNotAllowed: no webhook may go to `url`.
         EventTypeUnknown: one of `event_types` will never match.
+        WebhookProjectUnknown: the actor's member sees no such project.
+        WebhookHeaderNotAllowed: one of the headers is not the owner's to choose.
+        WebhookCertificateUnusable: the certificate or its key is not good.
+        WebhookAuthenticationContradictory: two of these cannot be together.
         TooManyWebhookEndpoints: the member has as many as it can have.
         InsufficientUserAuthentication: the login behind the token does not meet `login`.
     """
-    for scope in ("notifications:write", *scopes_to_read(event_types)):
+    for scope in ("notifications:write", *scopes_to_read(wanted["event_types"])):
         actor.ensure_may(scope)
     await ensure_active(session, actor.member)
-    ensure_known(event_types)
-    url = ensure_allowed(url, allow_private=allow_private)
-    if await endpoints_to_come(session, actor.member) <= 0:
-        raise TooManyWebhookEndpoints(f"There are {ENDPOINTS_MAX}; delete one first.")
-    actor.ensure_logged_in(login, at=now)
+    now = workshop.now
     endpoint = WebhookEndpoint(
         member=actor.member,
-        url=url,
-        description=description,
-        event_types=event_types,
+        url=wanted["url"],
+        description=wanted["description"],
+        event_types=wanted["event_types"],
         created_at=now,
         updated_at=now,
     )
-    endpoint.verified_at = now
+    kept = await kept_of(session, wanted, endpoint, actor=actor, workshop=workshop)
+    if await endpoints_to_come(session, actor.member) <= 0:
+        raise TooManyWebhookEndpoints(f"There are {ENDPOINTS_MAX}; delete one first.")
+    actor.ensure_logged_in(login, at=now)
+    for name, value in kept.items():
+        setattr(endpoint, name, value)
     session.add(endpoint)
     await session.flush()
-    secret = new_secret()
-    session.add_all(sealed_keys(endpoint.id, secret, seals=seals, now=now))
+    made: dict[SignatureKind, bytes] = {"v1": new_secret(), "v1a": new_secret()}
+    session.add_all(sealed_keys(endpoint.id, made, seals=workshop.seals, now=now))
+    session.add(
+        WebhookVerification(
+            endpoint_id=endpoint.id, waiting_since=now, asked_at=now, next_try_at=now
+        )
+    )
     announce(
         session,
         WebhookEndpointCreated.about(
             endpoint.state(), by=actor, at=now, audience=(endpoint.member,)
         ),
     )
-    return endpoint, written_secret(secret)
+    return endpoint, NewKeys.of(made)
 
 
 def sealed_keys(
-    endpoint_id: UUID, secret: bytes, *, seals: Seals, now: datetime
+    endpoint_id: UUID, keys: Mapping[SignatureKind, bytes], *, seals: Seals, now: datetime
 ) -> list[WebhookSecret]:
-    """Make the keys of an endpoint, one for each kind of signature."""
+    """Make keys of an endpoint of what is secret of them, by the kind of signature."""
     made = []
-    keys: tuple[tuple[SignatureKind, bytes], ...] = (("v1", secret), ("v1a", new_secret()))
-    for kind, private in keys:
+    for kind, private in keys.items():
         key_id = new_id()
         made.append(
             WebhookSecret(

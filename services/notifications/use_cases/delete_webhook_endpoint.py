@@ -3,8 +3,10 @@
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.notifications.model.webhook_verification import WebhookConsent, WebhookVerification
 from services.notifications.queries.members import ensure_active
 from services.notifications.queries.webhook_endpoints import visible_endpoint
 from shared.actor import Actor
@@ -30,6 +32,8 @@ async def delete_webhook_endpoint(
     before = endpoint.state()
     ensure_version(expected, before)
     endpoint.delete(at=now)
+    for table in (WebhookConsent, WebhookVerification):
+        await session.execute(delete(table).where(table.endpoint_id == endpoint.id))
     announce(
         session,
         WebhookEndpointDeleted.about(

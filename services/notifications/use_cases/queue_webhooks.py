@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -52,7 +52,7 @@ ON CONFLICT (endpoint_id) DO UPDATE SET next_due_at = least(
 )
 """
 
-QUEUE: Final = f"""
+QUEUEING: Final = f"""
 WITH made AS (
     INSERT INTO webhook_delivery (
         id, endpoint_id, event_id, event_type, occurred_at, entity, state, attempts, step, due_at,
@@ -65,8 +65,7 @@ WITH made AS (
     FROM feed_entry f
     JOIN webhook_message m ON m.event_id = f.event_id
     JOIN webhook_endpoint e ON e.member = f.member AND {WANTED}
-    WHERE f.event_id = ANY (CAST(:events AS uuid[]))
-      AND (CAST(:endpoint AS uuid) IS NULL OR e.id = :endpoint)
+    WHERE %s
     ORDER BY e.id, f.sequence
     ON CONFLICT (endpoint_id, event_id) DO NOTHING
     RETURNING endpoint_id
@@ -76,6 +75,22 @@ WITH made AS (
 ), woken AS ({WAKE})
 SELECT count(*) FROM made
 """  # noqa: S608 -- made of constants
+
+QUEUE: Final = (
+    QUEUEING
+    % """
+    f.event_id = ANY (CAST(:events AS uuid[]))
+    AND (CAST(:endpoint AS uuid) IS NULL OR e.id = :endpoint)
+"""
+)
+
+QUEUE_MISSED: Final = (
+    QUEUEING % "f.member = :member AND f.recorded_at >= :since AND e.id = :endpoint"
+)
+
+OVERLAP: Final = timedelta(hours=1)
+"""What entered a feed so long before is looked at, too: clocks differ, and transactions take time.
+Nothing is queued twice."""
 
 
 async def queue_webhooks(
@@ -108,6 +123,37 @@ async def queue_webhooks(
             "events": events,
             "endpoint": endpoint_id,
             "priority": priority,
+            "all_types": ALL,
+            "now": now,
+        },
+    )
+    if made:
+        session.info["webhooks_queued"] = True
+    return made
+
+
+async def queue_missed(
+    session: AsyncSession, endpoint_id: UUID, member: str, *, since: datetime, now: datetime
+) -> int:
+    """Queue what an endpoint wants of all that entered its member's feed while it could not get it.
+
+    Args:
+        session: whose transaction it belongs to; nothing enters the feed meanwhile.
+        endpoint_id: of the endpoint, which is ready by now.
+        member: whose it is.
+        since: when it could not any more.
+        now: when it is done.
+
+    Returns:
+        How many deliveries there are now that were not there before.
+    """
+    made: int = await session.scalar(
+        text(QUEUE_MISSED),
+        {
+            "endpoint": endpoint_id,
+            "member": member,
+            "since": since - OVERLAP,
+            "priority": 0,
             "all_types": ALL,
             "now": now,
         },

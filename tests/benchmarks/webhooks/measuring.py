@@ -258,7 +258,10 @@ class Place:
 
     @property
     def _sending(self) -> dict[str, Any]:
-        return {"webhook_allow_private": True}
+        return {
+            "webhook_allowed_networks": "127.0.0.0/8,::1/128",
+            "webhook_ca_file": self.state / "authority.pem",
+        }
 
     async def post(self, way: str, url: str, count: int) -> float:
         """Let a process of its own make requests.

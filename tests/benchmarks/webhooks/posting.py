@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 import aiohttp
 import uvloop
@@ -21,6 +22,7 @@ from services.notifications.model.signing import new_secret, signed_headers, sig
 from shared.clock import utc_now
 from shared.identifiers import new_id
 from tests.benchmarks.backbone.events import rescheduled
+from tests.notifications.receiver import LOOPBACK
 
 PARALLEL = 100
 
@@ -32,8 +34,7 @@ async def post(way: str, url: str, count: int, authority: str) -> float:
         Requests a second.
     """
     async with AsyncExitStack() as stack:
-        tls = ssl.create_default_context(cafile=authority)
-        one = await (_raw if way == "raw" else _signed)(stack, f"{url}/posted", tls)
+        one = await (_raw if way == "raw" else _signed)(stack, f"{url}/posted", Path(authority))
         await _side_by_side(one, PARALLEL * 3)  # opens the connections
         began = time.perf_counter()
         await _side_by_side(one, count)
@@ -50,9 +51,8 @@ async def _side_by_side(one: Callable[[], Awaitable[None]], count: int) -> None:
     await asyncio.gather(*(keep_going() for _ in range(PARALLEL)))
 
 
-async def _raw(
-    stack: AsyncExitStack, url: str, tls: ssl.SSLContext
-) -> Callable[[], Awaitable[None]]:
+async def _raw(stack: AsyncExitStack, url: str, authority: Path) -> Callable[[], Awaitable[None]]:
+    tls = ssl.create_default_context(cafile=authority)
     connector = aiohttp.TCPConnector(limit=0)
     session = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
     body = rescheduled(new_id(), 1).wire_form()
@@ -71,17 +71,19 @@ async def _raw(
 
 
 async def _signed(
-    stack: AsyncExitStack, url: str, tls: ssl.SSLContext
+    stack: AsyncExitStack, url: str, authority: Path
 ) -> Callable[[], Awaitable[None]]:
     client = await stack.enter_async_context(
         WebhookClient(
-            allow_private=True, connect_seconds=5, total_seconds=15, origin="renkei.example"
+            networks=LOOPBACK,
+            ca_file=authority,
+            connect_seconds=5,
+            total_seconds=15,
+            origin="renkei.example",
         )
     )
     destination = Destination(
-        url,
-        [Key(signing_key("v1", new_secret())), Key(signing_key("v1a", new_secret()))],
-        tls=tls,
+        url, [Key(signing_key("v1", new_secret())), Key(signing_key("v1a", new_secret()))]
     )
     body = rescheduled(new_id(), 1).wire_form()
 

@@ -106,7 +106,9 @@ async def settle(database: PlainConnection, urls: Sequence[str]) -> Town:
         records=(
             (key.id, endpoint, key.kind, key.sealed, key.public_key, now)
             for endpoint in endpoints
-            for key in sealed_keys(endpoint, new_secret(), seals=seals, now=now)
+            for key in sealed_keys(
+                endpoint, {"v1": new_secret(), "v1a": new_secret()}, seals=seals, now=now
+            )
         ),
     )
     await database.copy_records_to_table(

@@ -1,0 +1,92 @@
+"""Use case: what came of asking a receiver is written down, and lets facts flow if it agreed."""
+
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.notifications.model.webhook_endpoint import WebhookEndpoint
+from services.notifications.model.webhook_verification import Agreement, WebhookVerification
+from services.notifications.queries.webhook_endpoints import (
+    endpoint_for_change,
+    verification_for_change,
+)
+from services.notifications.use_cases.claim_handshakes import ClaimedHandshake
+from services.notifications.use_cases.queue_webhooks import queue_missed
+from services.notifications.use_cases.wake_lane import wake_lane
+from shared.actor import Actor
+from shared.contracts.notifications import WebhookEndpointVerified
+from shared.messaging.outbox import announce
+
+HOLD_FEED: Final = """
+INSERT INTO feed_end (member, sequence) VALUES (:member, 0) ON CONFLICT DO NOTHING
+"""
+
+LOCK_FEED: Final = "SELECT FROM feed_end WHERE member = :member FOR UPDATE"
+
+
+async def hold_feed(session: AsyncSession, member: str) -> None:
+    """Let nothing enter a member's feed until the transaction ends.
+
+    So a fact is either there when an endpoint looks for what it missed, or finds the endpoint
+    ready. Whoever locks an endpoint as well locks it after this, as `tell_members` does.
+    """
+    await session.execute(text(HOLD_FEED), {"member": member})
+    await session.execute(text(LOCK_FEED), {"member": member})
+
+
+async def record_handshake(
+    session: AsyncSession,
+    claimed: ClaimedHandshake,
+    found: Agreement | str,
+    *,
+    now: datetime,
+) -> None:
+    """Write down a consent, or why there is none and when it is asked again.
+
+    What was asked of another address, or for a try that a later one has overtaken, counts nothing.
+    """
+    if isinstance(found, Agreement):
+        await hold_feed(session, claimed.member)
+    endpoint = await endpoint_for_change(session, claimed.endpoint_id)
+    verification = await verification_for_change(session, claimed.endpoint_id)
+    if (
+        verification is None
+        or endpoint.verified_at is not None
+        or endpoint.status == "deleted"
+        or (verification.asked_at, verification.tries) != (claimed.asked_at, claimed.tries)
+    ):
+        return
+    if isinstance(found, Agreement):
+        await agree(session, endpoint, verification, found, now=now)
+    else:
+        verification.fail(found, at=now)
+
+
+async def agree(
+    session: AsyncSession,
+    endpoint: WebhookEndpoint,
+    verification: WebhookVerification,
+    agreement: Agreement,
+    *,
+    now: datetime,
+) -> None:
+    """Let facts flow to an endpoint, with those that it has missed.
+
+    Whoever calls holds the feed of its member, and has locked the endpoint.
+    """
+    before = endpoint.state()
+    endpoint.agree(agreement.rate, at=now)
+    missed_since = verification.waiting_since
+    verification.grant()
+    announce(
+        session,
+        WebhookEndpointVerified.about(
+            endpoint.state(), before=before, by=Actor.CLOCK, at=now, audience=(endpoint.member,)
+        ),
+    )
+    await session.flush()
+    if endpoint.status == "active":
+        await wake_lane(session, endpoint, now=now)
+        await queue_missed(session, endpoint.id, endpoint.member, since=missed_since, now=now)
