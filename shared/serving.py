@@ -23,6 +23,7 @@ from shared.messaging.broker import connected
 from shared.messaging.consumer import Consumer, Subscription
 from shared.messaging.housekeeping import housekeeping
 from shared.messaging.relay import Relay
+from shared.messaging.waking import WAKES, after_each_commit_with, tell_others
 from shared.settings import Settings
 from shared.telemetry import build_info, configure_logging, configure_tracing
 from shared.timers import Timer, run_timers
@@ -174,6 +175,12 @@ class Worker:
         async with connected(settings, name=process) as nats:
             client = nats
             place = Workplace(self.service, settings, engine, sessions_of(engine), nats)
-            async with asyncio.TaskGroup() as group:
-                for name, part in parts.items():
-                    group.create_task(part(place), name=name)
+            hints = asyncio.Event()
+            end = after_each_commit_with(WAKES, hints.set)
+            try:
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(tell_others(nats, self.service, hints))
+                    for name, part in parts.items():
+                        group.create_task(part(place), name=name)
+            finally:
+                end()

@@ -98,17 +98,25 @@ class Copy(Subscription[E]):
     once: bool = field(default=False, init=False)
 
     async def apply(self, session: AsyncSession, events: Sequence[E]) -> None:
-        newest: dict[str, E] = {}
-        for event in events:
-            known = newest.get(event.subject)
-            if known is None or event.entityversion > known.entityversion:
-                newest[event.subject] = event
-        # Sorted, so that two replicas lock rows in the same order.
-        states = [newest[key].data.state for key in sorted(newest)]
-        fields = frozenset(self.event.state_type().model_fields)
-        await session.execute(
-            upsert_statement(self.table, fields), {"states": to_json(states).decode()}
-        )
+        await copy_states(session, self.table, events)
+
+
+async def copy_states(
+    session: AsyncSession, table: type[DeclarativeBase], events: Sequence[Event[Any]]
+) -> None:
+    """Let a table hold the newest states that these facts, of one kind of entity, tell.
+
+    Whoever must not wait for the `Copy` of the same table may do its work: it is done once.
+    """
+    newest: dict[str, Event[Any]] = {}
+    for event in events:
+        known = newest.get(event.subject)
+        if known is None or event.entityversion > known.entityversion:
+            newest[event.subject] = event
+    # Sorted, so that two replicas lock rows in the same order.
+    states = [newest[key].data.state for key in sorted(newest)]
+    fields = frozenset(events[0].state_type().model_fields)
+    await session.execute(upsert_statement(table, fields), {"states": to_json(states).decode()})
 
 
 @lru_cache
