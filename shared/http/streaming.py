@@ -9,8 +9,14 @@ moment: `Route` has given back the request's before the first piece.
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
-from contextlib import ExitStack, aclosing, asynccontextmanager, contextmanager
-from typing import Final
+from contextlib import (
+    AbstractContextManager,
+    ExitStack,
+    aclosing,
+    asynccontextmanager,
+    contextmanager,
+)
+from typing import Final, Protocol
 
 from fastapi import Request
 from starlette.requests import ClientDisconnect
@@ -143,6 +149,13 @@ class Turns:
             self._taken -= 1
 
 
+class Admits(Protocol):
+    """Whoever decides how many such answers are made at once."""
+
+    def one(self) -> AbstractContextManager[None]:
+        """Hold a turn, or refuse it."""
+
+
 class Streamed(StreamingResponse):
     """An answer in pieces.
 
@@ -156,7 +169,7 @@ class Streamed(StreamingResponse):
         self,
         pieces: AsyncGenerator[bytes, None],
         *,
-        turns: Turns,
+        turns: Admits,
         patience: Patience,
         media_type: str,
         headers: Mapping[str, str],

@@ -81,5 +81,4 @@ def after_each_announcement(call: Callable[[], None]) -> Callable[[], None]:
     Returns:
         What ends it.
     """
-
     return after_each_commit_with("announced", call)

@@ -13,7 +13,8 @@ from shared.contracts.event import State
 from shared.refusals import Conflict, Gone, Invalid, NotFound, PreconditionFailed
 
 CURSORS_MAX: Final = 50
-SEQUENCE_MAX: Final = 2**63 - 1
+SEQUENCE_MAX: Final = 2**53 - 1
+"""What every reader of JSON can tell from the one before."""
 
 Sequence = Annotated[int, Field(ge=0, le=SEQUENCE_MAX)]
 """A place in a feed; 0 is the one before its first fact."""

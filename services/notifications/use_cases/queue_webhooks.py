@@ -124,5 +124,4 @@ def after_each_queueing(call: Callable[[], None]) -> Callable[[], None]:
     Returns:
         What ends it.
     """
-
     return after_each_commit_with("webhooks_queued", call)
