@@ -29,7 +29,7 @@ from shared.sealing import Seals
 from shared.timers import tick
 from tests.conftest import Database
 from tests.notifications.hearing import Ears, member, project
-from tests.shared.waiting import eventually
+from tests.shared.waiting import eventually, somebody_waits_for_a_lock
 from tests.web import ISSUER, MASTER_KEYS, api
 
 PATH = "/api/v1/events"
@@ -218,7 +218,7 @@ async def test_what_is_being_entered_as_the_day_is_signed_belongs_to_one_day(
     async with database.sessions.begin() as entering:
         await tell_members(entering, [project(new_id(), audience=["seoul"])], now=late)
         signing = asyncio.create_task(sign_all(database, settings))
-        await eventually(lambda: waits_for_a_lock(database))
+        await eventually(lambda: somebody_waits_for_a_lock(database.sessions))
     await signing
     await tell(database, 1, at=late)  # by a clock that is behind
 
@@ -230,19 +230,6 @@ async def test_what_is_being_entered_as_the_day_is_signed_belongs_to_one_day(
             await session.scalars(select(FeedEntry.recorded_at).order_by(FeedEntry.sequence))
         )
     assert moments == [late, late, TODAY]
-
-
-async def waits_for_a_lock(database: Database) -> bool:
-    from sqlalchemy import text  # noqa: PLC0415
-
-    async with database.sessions() as session:
-        found = await session.scalar(
-            text(
-                "SELECT count(*) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND wait_event_type = 'Lock'"
-            )
-        )
-    return bool(found)
 
 
 async def test_a_day_is_not_signed_before_it_is_over(
