@@ -38,6 +38,7 @@ from sqlalchemy.orm import DeclarativeBase
 from shared.contracts.event import CATALOGUE, Event
 from shared.database import Sessions
 from shared.messaging.broker import consumer_config, stream_of
+from shared.messaging.in_order import until_settled
 from shared.messaging.patience import Patience, stop_if_cancelled
 from shared.messaging.pulling import Pull
 from shared.messaging.tables import DeadLetter
@@ -62,6 +63,7 @@ class Subscription(ABC, Generic[E]):
     durable: str
     event: type[E]
     once: bool = field(default=True, kw_only=True)
+    in_order: bool = field(default=False, kw_only=True)
 
     @abstractmethod
     async def apply(self, session: AsyncSession, events: Sequence[E]) -> None:
@@ -73,12 +75,22 @@ class Subscription(ABC, Generic[E]):
 
     def consumer_config(self, settings: Settings) -> ConsumerConfig:
         """What the broker must know of it."""
-        return consumer_config(self.durable, [self.event.nats_filter()], settings, every=self.once)
+        return consumer_config(
+            self.durable,
+            [self.event.nats_filter()],
+            settings,
+            every=self.once,
+            in_order=self.in_order,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Reaction(Subscription[E]):
-    """Does something about each fact, once."""
+    """Does something about each fact, once.
+
+    With `in_order` facts take effect in the order of their stream, with any number of replicas: one
+    of them runs all such subscriptions of the service (see `in_order`). For what numbers facts.
+    """
 
     react: Callable[[AsyncSession, Sequence[E]], Awaitable[None]]
 
@@ -96,6 +108,7 @@ class Copy(Subscription[E]):
 
     table: type[DeclarativeBase]
     once: bool = field(default=False, init=False)
+    in_order: bool = field(default=False, init=False)
 
     async def apply(self, session: AsyncSession, events: Sequence[E]) -> None:
         await copy_states(session, self.table, events)
@@ -219,6 +232,8 @@ class Consumer:
         await jetstream.add_consumer(
             subscription.stream, subscription.consumer_config(self.settings)
         )
+        if subscription.in_order:
+            await until_settled(self._unsettled, seconds=self.settings.consumer_ack_seconds)
         lag = CONSUMER_LAG.labels(consumer=subscription.durable)
         async with Pull(
             self.nats,
@@ -239,11 +254,25 @@ class Consumer:
                 await self._receive_patiently(messages, patience)
                 patience.worked()
 
+    async def _unsettled(self) -> int:
+        """Count messages that were delivered and not answered, here or by another replica."""
+        subscription = self.subscription
+        found = await self.nats.jetstream(timeout=5).consumer_info(
+            subscription.stream, subscription.durable
+        )
+        return found.num_ack_pending or 0
+
     async def _receive_patiently(self, messages: Sequence[Msg], patience: Patience) -> None:
         """Handle deliveries, however long the database is away."""
         while True:
             try:
                 await self.receive(messages)
+            except asyncio.CancelledError:
+                # Others need not wait until the broker misses an answer.
+                for message in messages:
+                    if not message.is_acked:
+                        await message.nak()
+                raise
             except DatabaseAway as error:
                 log.warning(
                     "consumer.waits_for_database",
