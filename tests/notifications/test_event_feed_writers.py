@@ -118,6 +118,21 @@ async def test_a_fact_that_is_being_told_as_a_member_begins_is_not_lost(
     assert [event_id for _, event_id in found["osaka"]] == [activated.id, fact.id, later.id]
 
 
+async def test_a_fact_that_comes_while_a_member_begins_is_not_lost(
+    ears: Ears, database: Database
+) -> None:
+    fact, activated = project(new_id(), version=5), member("osaka", version=2)
+
+    async with database.sessions.begin() as beginning:
+        await tell_members(beginning, [activated], now=utc_now())
+        telling = asyncio.create_task(ears.hear(fact, only="webhooks"))
+        await eventually(lambda: somebody_waits_for_a_lock(database.sessions))
+    await telling
+
+    found = await feeds(database.sessions)
+    assert [event_id for _, event_id in found["osaka"]] == [activated.id, fact.id]
+
+
 async def test_members_that_begin_as_much_is_told_miss_nothing_and_hear_nothing_twice(
     ears: Ears, database: Database
 ) -> None:
