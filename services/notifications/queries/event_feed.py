@@ -37,20 +37,14 @@ WITHHELD: Final = f"""
 
 PART: Final = f"""
 WITH bounds AS (
-    SELECT ended, coalesce(kept, ended + 1) AS first
-    FROM (SELECT
-        coalesce((SELECT sequence FROM feed_end WHERE member = :member), 0) AS ended,
-        (SELECT min(sequence) FROM feed_entry WHERE member = :member) AS kept
-    ) known
-), started AS (
-    SELECT ended, first, coalesce(CAST(:after AS bigint), first - 1) AS after FROM bounds
+    SELECT coalesce((SELECT sequence FROM feed_end WHERE member = :member), 0) AS ended,
+        (SELECT sequence FROM feed_entry WHERE member = :member ORDER BY sequence LIMIT 1) AS kept
 ), looked_at AS (
     SELECT f.sequence, f.event_id, f.recorded_at, m.event_type, m.body, {WITHHELD} AS withheld
-    FROM started
-    JOIN feed_entry f ON f.member = :member
-      AND f.sequence > started.after AND f.sequence <= started.after + :looked_at_max
-    JOIN webhook_message m ON m.event_id = f.event_id
-    WHERE (CAST(:types AS text[]) IS NULL OR m.event_type = ANY (:types)
+    FROM feed_entry f JOIN webhook_message m ON m.event_id = f.event_id
+    WHERE f.member = :member
+      AND f.sequence > CAST(:after AS bigint) AND f.sequence <= CAST(:until AS bigint)
+      AND (CAST(:types AS text[]) IS NULL OR m.event_type = ANY (:types)
            OR split_part(m.event_type, '.', 2) = ANY (CAST(:kinds AS text[])))
       AND (CAST(:project AS uuid) IS NULL OR m.project_id = :project)
 ), wanted AS (
@@ -63,12 +57,13 @@ WITH bounds AS (
         sum(octet_length(body)) OVER (ORDER BY sequence) - octet_length(body) AS bytes_before
     FROM wanted
 )
-SELECT started.after, started.first, started.ended, told.sequence, told.event_id,
-    told.recorded_at, told.event_type, told.withheld, told.found,
+SELECT bounds.ended, coalesce(bounds.kept, bounds.ended + 1) AS first, told.sequence,
+    told.event_id, told.recorded_at, told.event_type, told.withheld, told.found,
     CASE WHEN told.withheld IS NULL THEN told.body END AS body
-FROM started LEFT JOIN measured told ON told.bytes_before < :bytes
+FROM bounds LEFT JOIN measured told ON told.bytes_before < :bytes
 ORDER BY told.sequence
 """  # noqa: S608 -- made of constants
+"""In one statement, so that what is read and from where it is kept belong together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,32 +121,34 @@ async def part_of(session: AsyncSession, wanted: Wanted, *, after: int | None) -
         FeedNotThatFar: there is no such sequence yet.
         FeedForgotten: something that followed it is kept no longer.
     """
+    if after is None:
+        after = (await bounds_of(session, wanted.member)).first - 1
     found = (
         await session.execute(
             text(PART),
             {
                 "member": wanted.member,
                 "after": after,
+                "until": after + LOOKED_AT_MAX,
                 "entities": list(wanted.entities),
                 "types": None if wanted.types is None else list(wanted.types),
                 "kinds": list(wanted.kinds),
                 "project": wanted.project_id,
                 "is_chosen": wanted.is_chosen,
                 "limit": wanted.limit,
-                "looked_at_max": LOOKED_AT_MAX,
                 "bytes": PART_BYTES,
             },
         )
     ).all()
     begun = found[0]
-    ensure_within(begun.after, first=begun.first, end=begun.ended)
+    ensure_within(after, first=begun.first, end=begun.ended)
     items = [
         Told(row.sequence, row.event_id, row.recorded_at, row.event_type, row.body, row.withheld)
         for row in found
         if row.sequence is not None
     ]
     there_is_more = bool(items) and (begun.found > len(items) or begun.found == wanted.limit)
-    looked_at = items[-1].sequence if there_is_more else begun.after + LOOKED_AT_MAX
+    looked_at = items[-1].sequence if there_is_more else after + LOOKED_AT_MAX
     return Part(items, min(looked_at, begun.ended), begun.ended)
 
 
@@ -179,7 +176,7 @@ async def fact_told(
 
 BOUNDS: Final = """
 SELECT coalesce((SELECT sequence FROM feed_end WHERE member = :member), 0) AS ended,
-    (SELECT min(sequence) FROM feed_entry WHERE member = :member) AS kept,
+    (SELECT sequence FROM feed_entry WHERE member = :member ORDER BY sequence LIMIT 1) AS kept,
     (SELECT sequence FROM feed_entry
      WHERE member = :member AND recorded_at >= CAST(:since AS timestamptz)
      ORDER BY recorded_at, sequence LIMIT 1) AS later
