@@ -49,6 +49,10 @@ class NotFound(Refusal):
     """There is no such thing, or the actor may not learn that there is."""
 
 
+class Gone(Refusal):
+    """It was there, and is kept no longer."""
+
+
 class Conflict(Refusal):
     """The present state of the thing rules this out."""
 

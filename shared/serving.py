@@ -23,7 +23,9 @@ from shared.health import Health, health_router
 from shared.messaging.broker import connected
 from shared.messaging.consumer import Consumer, Subscription
 from shared.messaging.housekeeping import housekeeping
+from shared.messaging.in_order import run_alone
 from shared.messaging.relay import Relay
+from shared.messaging.waking import WAKES, after_each_commit_with, tell_others
 from shared.settings import Settings
 from shared.telemetry import build_info, configure_logging, configure_tracing
 from shared.timers import Timer, run_timers
@@ -123,10 +125,24 @@ class Worker:
             await Relay(place.service, place.settings, place.nats).run()
 
         async def consumers(place: Workplace) -> None:
+            def consumers_of(*, in_order: bool) -> list[Consumer]:
+                return [
+                    Consumer(subscription, place.sessions, place.settings, place.nats)
+                    for subscription in self.subscriptions
+                    if subscription.in_order == in_order
+                ]
+
             async with asyncio.TaskGroup() as group:
-                for subscription in self.subscriptions:
-                    consumer = Consumer(subscription, place.sessions, place.settings, place.nats)
+                for consumer in consumers_of(in_order=False):
                     group.create_task(consumer.run())
+                if ordered := consumers_of(in_order=True):
+                    group.create_task(
+                        run_alone(
+                            [consumer.run for consumer in ordered],
+                            service=self.service,
+                            settings=place.settings,
+                        )
+                    )
 
         async def timers(place: Workplace) -> None:
             await run_timers([*self.timers, *housekeeping()], place.sessions, place.settings)
@@ -186,6 +202,12 @@ class Worker:
         async with connected(settings, name=process) as nats:
             client = nats
             place = Workplace(self.service, settings, engine, sessions_of(engine), nats)
-            async with asyncio.TaskGroup() as group:
-                for name, part in parts.items():
-                    group.create_task(part(place), name=name)
+            hints = asyncio.Event()
+            end = after_each_commit_with(WAKES, hints.set)
+            try:
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(tell_others(nats, self.service, hints))
+                    for name, part in parts.items():
+                        group.create_task(part(place), name=name)
+            finally:
+                end()

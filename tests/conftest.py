@@ -26,6 +26,7 @@ WHOLE_PLATFORMS = (
     "tests/faults/",
     "tests/deploy/test_operations.py",
     "tests/journeys/test_demo.py",
+    "tests/journeys/test_event_feed.py",
     "tests/journeys/test_in_a_browser.py",
     "tests/journeys/test_logouts_are_told.py",
     "tests/journeys/test_relying_parties.py",

@@ -30,7 +30,10 @@ ROUTES: Final[Mapping[str, tuple[str, ...]]] = {
         *("/api/v1/calendar", "/api/v1/calendar-feeds", "/calendar-feeds"),
         *("/api/v1/comments", "/api/v1/obligations"),
     ),
-    "notifications": ("/api/v1/inbox", "/api/v1/webhook-endpoints"),
+    "notifications": (
+        *("/api/v1/inbox", "/api/v1/webhook-endpoints"),
+        *("/api/v1/events", "/api/v1/event-types"),
+    ),
 }
 
 API_PAGE: Final = "/api"

@@ -64,6 +64,19 @@ class NotificationsSettings(Settings):
     feed_retention_days: Annotated[int, Field(ge=1)] = Field(
         default=90, description="How long facts can be read from the event feed."
     )
+    feed_waiting: Annotated[int, Field(ge=1)] = Field(
+        default=2000, description="Readers of feeds that wait, or are streamed to, in one process."
+    )
+    feed_waiting_of_member: Annotated[int, Field(ge=1)] = Field(
+        default=100, description="Of these, of the same member."
+    )
+    feed_poll_seconds: Seconds = Field(
+        default=1, description="How often those who wait look for what no hint told them of."
+    )
+    feed_stream_seconds: Seconds = Field(
+        default=110, description="After this a stream ends; the edge allows no longer answer."
+    )
+    feed_heartbeat_seconds: Seconds = 15
 
     @field_validator("master_keys")
     @classmethod

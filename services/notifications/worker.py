@@ -17,10 +17,13 @@ from services.notifications.model.webhook_verification import WebhookConsent
 from services.notifications.settings import NotificationsSettings
 from services.notifications.use_cases.fold_into_inboxes import place_facts
 from services.notifications.use_cases.forget_deliveries import forget_deliveries
+from services.notifications.use_cases.sign_digests import sign_digests
+from shared.sealing import Seals
 from shared.serving import Worker
 from shared.timers import Timer, forgetting
 
-HOUR_SECONDS: Final = 3600
+MINUTE_SECONDS: Final = 60
+HOUR_SECONDS: Final = 60 * MINUTE_SECONDS
 
 
 async def place(session: AsyncSession, now: datetime) -> bool:
@@ -56,11 +59,19 @@ def forgetting_deliveries(settings: NotificationsSettings) -> Timer:
     return Timer("forget-deliveries", forget, every_seconds=HOUR_SECONDS)
 
 
+def signing_digests(settings: NotificationsSettings) -> Timer:
+    seals = Seals.read(settings.master_keys.get_secret_value())
+
+    async def sign(session: AsyncSession, now: datetime) -> bool:
+        return await sign_digests(session, issuer=settings.issuer, seals=seals, now=now)
+
+    return Timer("sign-digests", sign, every_seconds=MINUTE_SECONDS)
+
+
 def main() -> None:
     settings = NotificationsSettings()
-    replace(WORKER, timers=[*WORKER.timers, forgetting_deliveries(settings)]).run(
-        settings, sys.argv[1:]
-    )
+    timers = [*WORKER.timers, forgetting_deliveries(settings), signing_digests(settings)]
+    replace(WORKER, timers=timers).run(settings, sys.argv[1:])
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final, NoReturn
 
@@ -11,6 +11,7 @@ import structlog
 from fastapi import APIRouter, FastAPI, Request
 from httpx2 import AsyncClient
 from nats.aio.client import Client
+from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from sqlalchemy.orm import DeclarativeBase
 from starlette.datastructures import Headers, MutableHeaders
@@ -32,11 +33,12 @@ from shared.http.problems import (
     plain_problem,
 )
 from shared.http.routing import RoutesByAddress
-from shared.http.streaming import STATE, Patience
+from shared.http.streaming import STATE, Patience, Room, Turn
 from shared.http.transaction import Route
 from shared.identifiers import new_id
 from shared.messaging.broker import connected
 from shared.messaging.outbox import after_each_announcement
+from shared.messaging.waking import WAKES, after_each_commit_with, tell_others
 from shared.serving import spare_what_is_loaded
 from shared.settings import Settings
 from shared.telemetry import HTTP_IN_FLIGHT, HTTP_SECONDS, HTTP_SHED, span, without_secrets
@@ -45,7 +47,6 @@ log = structlog.get_logger(__name__)
 
 QUIET: Final = frozenset({"/livez", "/readyz", "/metrics"})
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-WAKE_SECONDS: Final = 0.002
 
 INCLUDED: Final[dict[int, list[BaseRoute]]] = {}
 """Routes of routers by their identity; each holds its router, so that no other gets its number."""
@@ -67,6 +68,7 @@ def web_application(
     *,
     own_keys: FetchKeys | None = None,
     known_keys: type[DeclarativeBase] | None = None,
+    woken: Callable[[], None] | None = None,
 ) -> FastAPI:
     """Put a service's resources on the mechanisms that all services share.
 
@@ -78,6 +80,7 @@ def web_application(
         own_keys: how the authorization server itself reads its public keys; asking itself over HTTP
             would need a turn that the requests who wait for the keys may all have.
         known_keys: where the others keep the keys that they have read; see `KeptKeys`.
+        woken: called when any process of the service has committed what others may look for.
     """
 
     @asynccontextmanager
@@ -107,7 +110,7 @@ def web_application(
             )
             app.state.health.needs_database(engine)
             running = [
-                asyncio.create_task(wake_relay(service, settings, app.state.health)),
+                asyncio.create_task(wake_relay(service, settings, app.state.health, woken=woken)),
                 asyncio.create_task(keys.keep_fresh()),
             ]
             spare_what_is_loaded()
@@ -172,30 +175,45 @@ def ensure_transactional(router: APIRouter) -> None:
             raise TypeError(f"Make the router of {route!r} with `APIRouter(route_class=Route)`.")
 
 
-def wake_relay(service: str, settings: Settings, health: Health) -> Coroutine[Any, Any, NoReturn]:
-    """Tell the relay, at most every two milliseconds, that something waits in the outbox."""
+def wake_relay(
+    service: str,
+    settings: Settings,
+    health: Health,
+    *,
+    woken: Callable[[], None] | None = None,
+) -> Coroutine[Any, Any, NoReturn]:
+    """Tell the relay, and whoever else looks for what is new, that something was committed.
+
+    Args:
+        service: whose processes hear of it.
+        settings: where NATS is.
+        health: notes whether it is there.
+        woken: called when one of them says so, be it this one.
+    """
     nats: Client | None = None
     health.notes("nats", lambda: nats is not None and nats.is_connected)
 
+    async def hear(_: Msg) -> None:
+        if woken is not None:
+            woken()
+
     async def tell() -> NoReturn:
         nonlocal nats
-        announced = asyncio.Event()
-        end = after_each_announcement(announced.set)
+        hints = asyncio.Event()
+        ends = [after_each_announcement(hints.set), after_each_commit_with(WAKES, hints.set)]
         try:
             while True:
                 try:
                     async with connected(settings, name=f"{service}-web") as nats:
-                        while True:
-                            await announced.wait()
-                            announced.clear()
-                            if nats.is_connected:
-                                await nats.publish(f"wake.{service}")
-                            await asyncio.sleep(WAKE_SECONDS)
+                        if woken is not None:
+                            await nats.subscribe(f"wake.{service}", cb=hear)
+                        await tell_others(nats, service, hints)
                 except (NatsError, OSError) as error:
                     log.warning("nats.away", error=repr(error))
                     await asyncio.sleep(settings.retry_seconds)
         finally:
-            end()
+            for end in ends:
+                end()
 
     return tell()
 
@@ -206,8 +224,7 @@ class Observing:
     def __init__(self, app: ASGIApp, *, settings: Settings) -> None:
         self.app = app
         self.settings = settings
-        self.turns = asyncio.Semaphore(settings.in_flight_limit)
-        self.present = 0
+        self.room = Room(settings.in_flight_limit)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] in QUIET:
@@ -218,7 +235,7 @@ class Observing:
         if not (request_id.isascii() and request_id.isprintable() and 0 < len(request_id) <= 100):
             request_id = str(new_id())
         structlog.contextvars.bind_contextvars(request_id=request_id)
-        self.present += 1
+        self.room.present += 1
         HTTP_IN_FLIGHT.inc()
         try:
             with span(
@@ -228,7 +245,7 @@ class Observing:
             ) as recorded:
                 await self._observe(scope, receive, send, request_id, recorded)
         finally:
-            self.present -= 1
+            self.room.present -= 1
             HTTP_IN_FLIGHT.dec()
             structlog.contextvars.unbind_contextvars("request_id", "member", "actor")
 
@@ -277,7 +294,7 @@ class Observing:
 
     async def _in_turn(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]
-        if self.present > self.settings.in_flight_limit + self.settings.waiting_limit:
+        if self.room.present > self.settings.in_flight_limit + self.settings.waiting_limit:
             HTTP_SHED.inc()
             await plain_problem(
                 path,
@@ -292,15 +309,20 @@ class Observing:
         if not is_at_most(Headers(scope=scope).get("content-length", "0"), limit):
             await too_large(path, limit)(scope, receive, send)
             return
-        async with asyncio.timeout(self.settings.request_seconds) as timeout, self.turns:
+        turn = Turn(self.room)
+        async with asyncio.timeout(self.settings.request_seconds) as timeout, turn:
             patience = Patience(
                 timeout,
                 pause_seconds=self.settings.request_seconds,
                 whole_seconds=self.settings.streaming_seconds,
+                turn=turn,
             )
             # A state of its own: a server may give all requests the same one.
             scope["state"] = {**scope.get("state", {}), STATE: patience}
-            await self.app(scope, limited(receive, limit), send)
+            try:
+                await self.app(scope, limited(receive, limit), send)
+            finally:
+                patience.wakes()
 
 
 def failed(scope: Scope, error: Exception) -> ASGIApp:

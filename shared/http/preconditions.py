@@ -1,7 +1,11 @@
-"""ETag and If-Match: nobody overwrites what they have not seen. Source: RFC 9110, section 13."""
+"""ETag with If-Match and If-None-Match: what was seen is not overwritten blindly, or sent twice.
+
+Source: RFC 9110, section 13.
+"""
 
 import re
-from typing import Annotated, Any
+from enum import Enum
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import Depends, Header, Response
 
@@ -53,6 +57,41 @@ async def expected_version(
 ExpectedVersion = Annotated[int | None, Depends(expected_version)]
 
 
+class Absence(Enum):
+    """That there is no such thing yet."""
+
+    NEW = "new"
+
+
+NEW: Final = Absence.NEW
+Expectation = int | Literal[Absence.NEW] | None
+"""A version, that it is new, or nothing for whatever it is."""
+
+
+async def expectation(
+    actor: CurrentActor,
+    if_match: Annotated[
+        str | None, Header(max_length=100, description='The ETag you read, such as `"3"`.')
+    ] = None,
+    if_none_match: Annotated[
+        str | None, Header(max_length=100, description="`*`, to make it if it is not there.")
+    ] = None,
+) -> Expectation:
+    """Read what the client expects of a thing that it makes or changes at one address.
+
+    Raises:
+        VersionRequired: it does not say, or says both.
+    """
+    if if_none_match is None:
+        return await expected_version(actor, if_match)
+    if if_match is not None or if_none_match.strip() != "*":
+        raise VersionRequired("Send either `If-None-Match: *` or If-Match with the ETag you read.")
+    return NEW
+
+
+Expected = Annotated[Expectation, Depends(expectation)]
+
+
 def ensure_version(expected: int | None, state: State) -> None:
     """Refuse if the thing has changed; the problem carries how it is now.
 
@@ -66,3 +105,9 @@ def ensure_version(expected: int | None, state: State) -> None:
         f"You read version {expected}; it is at version {state.version} now.",
         members={"current": current},
     )
+
+
+def is_among(etag: str, if_none_match: str) -> bool:
+    """Tell whether the client has this already. Source: RFC 9110, section 13.1.2."""
+    known = (each.strip().removeprefix("W/") for each in if_none_match.split(","))
+    return any(each in {etag, "*"} for each in known)

@@ -27,6 +27,7 @@ from shared.database import cause_of, is_outage
 from shared.refusals import (
     Conflict,
     Forbidden,
+    Gone,
     Invalid,
     MediaTypeUnsupported,
     NotFound,
@@ -49,6 +50,7 @@ STATUS: Final[dict[type[Refusal], int]] = {
     Forbidden: 403,
     NotFound: 404,
     Conflict: 409,
+    Gone: 410,
     PreconditionFailed: 412,
     TooLarge: 413,
     MediaTypeUnsupported: 415,

@@ -8,9 +8,15 @@ moment: `Route` has given back the request's before the first piece.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator, Mapping
-from contextlib import aclosing, contextmanager
-from typing import Final
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from contextlib import (
+    AbstractContextManager,
+    ExitStack,
+    aclosing,
+    asynccontextmanager,
+    contextmanager,
+)
+from typing import Final, Protocol
 
 from fastapi import Request
 from starlette.requests import ClientDisconnect
@@ -27,20 +33,91 @@ class TooManyAtOnce(Unavailable):
     title = "As many large answers as can be made at once are being made"
 
 
+class Room:
+    """Room for the requests of a process: so many are at work, others wait for their turn.
+
+    `present` counts both. A request that rests is neither.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.turns = asyncio.Semaphore(limit)
+        self.present = 0
+
+
+class Turn:
+    """The turn of a request to be at work."""
+
+    def __init__(self, room: Room) -> None:
+        self._room = room
+        self._is_held = False
+
+    async def __aenter__(self) -> None:
+        await self._room.turns.acquire()
+        self._is_held = True
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._is_held:
+            self._is_held = False
+            self._room.turns.release()
+
+    @contextmanager
+    def resting(self) -> Iterator[None]:
+        """Be counted no more among those who are present."""
+        self._room.present -= 1
+        try:
+            yield
+        finally:
+            self._room.present += 1
+
+
 class Patience:
-    """How long the request at work may still take."""
+    """How long the request at work may still take, and whether it is at work at all."""
 
     def __init__(
-        self, timeout: asyncio.Timeout, *, pause_seconds: float, whole_seconds: float
+        self,
+        timeout: asyncio.Timeout,
+        *,
+        pause_seconds: float,
+        whole_seconds: float,
+        turn: Turn | None = None,
     ) -> None:
         self._timeout = timeout
         self._pause_seconds = pause_seconds
         self._ends = asyncio.get_running_loop().time() + whole_seconds
+        self._turn = turn
+        self._rests = ExitStack()
 
     def moved(self) -> None:
         """Note that a large answer has come a step further; the next step has its time again."""
         now = asyncio.get_running_loop().time()
         self._timeout.reschedule(min(now + self._pause_seconds, self._ends))
+
+    async def rest(self, *, pause_seconds: float, whole_seconds: float) -> None:
+        """Give the turn back: from now on the request mostly waits, and others need not.
+
+        Args:
+            pause_seconds: longest time of a step.
+            whole_seconds: of all of them.
+        """
+        self._pause_seconds = pause_seconds
+        self._ends = asyncio.get_running_loop().time() + whole_seconds
+        self.moved()
+        if self._turn is not None:
+            await self._turn.__aexit__()
+            self._rests.enter_context(self._turn.resting())
+
+    def wakes(self) -> None:
+        """Count the request among those who are present again, as it ends."""
+        self._rests.close()
+
+    @asynccontextmanager
+    async def at_work(self) -> AsyncIterator[None]:
+        """Have a turn for a while, within a request that rests."""
+        if self._turn is None:
+            yield
+            return
+        async with self._turn:
+            yield
 
 
 def patience_of(request: Request) -> Patience:
@@ -72,6 +149,13 @@ class Turns:
             self._taken -= 1
 
 
+class Admits(Protocol):
+    """Whoever decides how many such answers are made at once."""
+
+    def one(self) -> AbstractContextManager[None]:
+        """Hold a turn, or refuse it."""
+
+
 class Streamed(StreamingResponse):
     """An answer in pieces.
 
@@ -85,7 +169,7 @@ class Streamed(StreamingResponse):
         self,
         pieces: AsyncGenerator[bytes, None],
         *,
-        turns: Turns,
+        turns: Admits,
         patience: Patience,
         media_type: str,
         headers: Mapping[str, str],

@@ -54,12 +54,19 @@ def stream_config(service: str, replicas: int) -> StreamConfig:
 
 
 def consumer_config(
-    durable: str, filters: list[str], settings: Settings, *, every: bool
+    durable: str,
+    filters: list[str],
+    settings: Settings,
+    *,
+    every: bool,
+    in_order: bool = False,
 ) -> ConsumerConfig:
     """Describe a durable pull consumer.
 
     One that does not need `every` fact begins with the last of each kind about each entity: facts
     carry the whole state, so a new read model need not read all of history.
+
+    One that handles facts `in_order` has one batch at hand at a time.
 
     `max_deliver` stays unlimited: a message is given up by us, with a row that says why, never by
     the broker, which would skip it in silence.
@@ -71,7 +78,7 @@ def consumer_config(
         ack_policy=AckPolicy.EXPLICIT,
         ack_wait=settings.consumer_ack_seconds,
         max_deliver=-1,
-        max_ack_pending=settings.consumer_batch * 10,
+        max_ack_pending=settings.consumer_batch * (1 if in_order else 10),
     )
 
 

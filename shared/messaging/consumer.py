@@ -38,6 +38,7 @@ from sqlalchemy.orm import DeclarativeBase
 from shared.contracts.event import CATALOGUE, Event
 from shared.database import Sessions
 from shared.messaging.broker import consumer_config, stream_of
+from shared.messaging.in_order import until_settled
 from shared.messaging.patience import Patience, stop_if_cancelled
 from shared.messaging.pulling import Pull
 from shared.messaging.tables import DeadLetter
@@ -62,6 +63,7 @@ class Subscription(ABC, Generic[E]):
     durable: str
     event: type[E]
     once: bool = field(default=True, kw_only=True)
+    in_order: bool = field(default=False, kw_only=True)
 
     @abstractmethod
     async def apply(self, session: AsyncSession, events: Sequence[E]) -> None:
@@ -73,12 +75,22 @@ class Subscription(ABC, Generic[E]):
 
     def consumer_config(self, settings: Settings) -> ConsumerConfig:
         """What the broker must know of it."""
-        return consumer_config(self.durable, [self.event.nats_filter()], settings, every=self.once)
+        return consumer_config(
+            self.durable,
+            [self.event.nats_filter()],
+            settings,
+            every=self.once,
+            in_order=self.in_order,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Reaction(Subscription[E]):
-    """Does something about each fact, once."""
+    """Does something about each fact, once.
+
+    With `in_order` facts take effect in the order of their stream, with any number of replicas: one
+    of them runs all such subscriptions of the service (see `in_order`). For what numbers facts.
+    """
 
     react: Callable[[AsyncSession, Sequence[E]], Awaitable[None]]
 
@@ -96,19 +108,28 @@ class Copy(Subscription[E]):
 
     table: type[DeclarativeBase]
     once: bool = field(default=False, init=False)
+    in_order: bool = field(default=False, init=False)
 
     async def apply(self, session: AsyncSession, events: Sequence[E]) -> None:
-        newest: dict[str, E] = {}
-        for event in events:
-            known = newest.get(event.subject)
-            if known is None or event.entityversion > known.entityversion:
-                newest[event.subject] = event
-        # Sorted, so that two replicas lock rows in the same order.
-        states = [newest[key].data.state for key in sorted(newest)]
-        fields = frozenset(self.event.state_type().model_fields)
-        await session.execute(
-            upsert_statement(self.table, fields), {"states": to_json(states).decode()}
-        )
+        await copy_states(session, self.table, events)
+
+
+async def copy_states(
+    session: AsyncSession, table: type[DeclarativeBase], events: Sequence[Event[Any]]
+) -> None:
+    """Let a table hold the newest states that these facts, of one kind of entity, tell.
+
+    Whoever must not wait for the `Copy` of the same table may do its work: it is done once.
+    """
+    newest: dict[str, Event[Any]] = {}
+    for event in events:
+        known = newest.get(event.subject)
+        if known is None or event.entityversion > known.entityversion:
+            newest[event.subject] = event
+    # Sorted, so that two replicas lock rows in the same order.
+    states = [newest[key].data.state for key in sorted(newest)]
+    fields = frozenset(events[0].state_type().model_fields)
+    await session.execute(upsert_statement(table, fields), {"states": to_json(states).decode()})
 
 
 @lru_cache
@@ -211,6 +232,8 @@ class Consumer:
         await jetstream.add_consumer(
             subscription.stream, subscription.consumer_config(self.settings)
         )
+        if subscription.in_order:
+            await until_settled(self._unsettled, seconds=self.settings.consumer_ack_seconds)
         lag = CONSUMER_LAG.labels(consumer=subscription.durable)
         async with Pull(
             self.nats,
@@ -231,11 +254,25 @@ class Consumer:
                 await self._receive_patiently(messages, patience)
                 patience.worked()
 
+    async def _unsettled(self) -> int:
+        """Count messages that were delivered and not answered, here or by another replica."""
+        subscription = self.subscription
+        found = await self.nats.jetstream(timeout=5).consumer_info(
+            subscription.stream, subscription.durable
+        )
+        return found.num_ack_pending or 0
+
     async def _receive_patiently(self, messages: Sequence[Msg], patience: Patience) -> None:
         """Handle deliveries, however long the database is away."""
         while True:
             try:
                 await self.receive(messages)
+            except asyncio.CancelledError:
+                # Others need not wait until the broker misses an answer.
+                for message in messages:
+                    if not message.is_acked:
+                        await message.nak()
+                raise
             except DatabaseAway as error:
                 log.warning(
                     "consumer.waits_for_database",

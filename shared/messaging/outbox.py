@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from shared.contracts.event import Event
 from shared.messaging.tables import OutboxMessage
+from shared.messaging.waking import after_each_commit_with
 from shared.refusals import TooLarge
 from shared.telemetry import current_traceparent
 
@@ -80,12 +81,4 @@ def after_each_announcement(call: Callable[[], None]) -> Callable[[], None]:
     Returns:
         What ends it.
     """
-
-    def committed(session: Session) -> None:
-        if session.in_nested_transaction():
-            return  # only a savepoint: the relay would look too early and find nothing
-        if session.info.pop("announced", False):
-            call()
-
-    on.listen(Session, "after_commit", committed)
-    return lambda: on.remove(Session, "after_commit", committed)
+    return after_each_commit_with("announced", call)

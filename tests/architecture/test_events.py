@@ -9,8 +9,9 @@ from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
 from jsonschema import Draft202012Validator
 
-from deploy.catalogue import SAMPLES, sample_of, schema_of, write_documents
+from deploy.catalogue import SAMPLES, write_documents
 from shared.contracts import members, notifications, projects
+from shared.contracts.describing import sample_of, schema_of
 from shared.contracts.event import CATALOGUE, Event
 
 PUBLISHERS = {module.__name__.rpartition(".")[2] for module in (members, notifications, projects)}

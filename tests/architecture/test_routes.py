@@ -16,7 +16,7 @@ from deploy.operations.services import SERVICES
 from shared.fields import Input
 from shared.http.idempotency import idempotent, idempotent_secret
 from shared.http.identity import current_actor
-from shared.http.preconditions import expected_version
+from shared.http.preconditions import expectation, expected_version
 from shared.http.routing import RoutesByAddress
 from shared.http.transaction import Route
 from tests.web import ISSUER, environment
@@ -33,6 +33,10 @@ def application(service: str) -> FastAPI:
 
 
 APPS = {service: application(service) for service in SERVICES}
+
+
+PUBLIC = {"/api/v1/events/jwks", "/api/v1/event-types", "/api/v1/event-types/{event_type}"}
+"""What whoever comes may read: what describes the platform, and the keys to check what it signs."""
 
 
 def routes() -> Iterator[Any]:
@@ -94,7 +98,17 @@ def test_an_address_leads_to_its_route_at_once(app: FastAPI, route: APIRoute, me
     assert found["path_params"] == {name: f"{{{name}}}" for name in route.param_convertors}
 
 
-@pytest.mark.parametrize(("app", "route", "method"), ROUTES_OF_THE_API)
+def test_what_is_public_is_only_read() -> None:
+    public = [each for each in ROUTES_OF_THE_API if each.values[1].path in PUBLIC]
+
+    assert {each.values[1].path for each in public} == PUBLIC
+    assert {each.values[2] for each in public} == {"GET"}
+
+
+@pytest.mark.parametrize(
+    ("app", "route", "method"),
+    [each for each in ROUTES_OF_THE_API if each.values[1].path not in PUBLIC],
+)
 async def test_a_stranger_is_turned_away(app: FastAPI, route: APIRoute, method: str) -> None:
     app.state.sessions = app.state.reading_sessions = NoSessions()
     app.state.engine = None
@@ -127,12 +141,12 @@ def test_a_route_keeps_the_agreements(app: FastAPI, route: APIRoute, method: str
     needed = calls(route)
 
     assert isinstance(route, Route)
-    assert current_actor in needed
+    assert current_actor in needed or route.path in PUBLIC
     if method == "POST":
         assert needed & {idempotent, idempotent_secret}
     # What people end of their own is there or gone: nobody changes it meanwhile.
     if method in {"PATCH", "PUT", "DELETE"} and not route.path.startswith("/api/v1/me/"):
-        assert expected_version in needed
+        assert needed & {expected_version, expectation}
     if route.body_field is not None:
         body = route.body_field.field_info.annotation
         assert isinstance(body, type)

@@ -4,13 +4,13 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from deploy.catalogue import sample_of
 from services.notifications.consumers.inboxes import INBOXES
 from services.notifications.consumers.webhooks import WEBHOOKS
 from services.notifications.model.concerns import concerns, subject_of
 from services.notifications.model.inbox_item import InboxItem
 from services.notifications.use_cases.fold_into_inboxes import fold_into_inboxes
 from shared.clock import utc_now
+from shared.contracts.describing import sample_of
 from shared.contracts.event import CATALOGUE, Event
 from shared.contracts.members import Role
 from shared.identifiers import new_id

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from sqlalchemy import func, select, update
 
-from services.notifications.model.event_feed import FeedEntry
+from services.notifications.model.event_feed import FeedDigest, FeedEntry
 from services.notifications.model.retrying import Answer
 from services.notifications.model.webhook_delivery import WebhookAttempt, WebhookMessage
 from services.notifications.settings import NotificationsSettings
@@ -15,6 +15,20 @@ from shared.timers import tick
 from tests.conftest import Database
 from tests.notifications.endpoints import claim, deliveries, make_endpoint, record
 from tests.notifications.hearing import Ears, project
+
+
+def signed_digest(slug: str, *, last_sequence: int) -> FeedDigest:
+    """The digest of a day that is over; what it covers can be forgotten."""
+    return FeedDigest(
+        member=slug,
+        day=(utc_now() - timedelta(days=91)).date(),
+        first_sequence=1,
+        last_sequence=last_sequence,
+        count=last_sequence,
+        sha256="",
+        signed="",
+        made_at=utc_now(),
+    )
 
 
 async def test_what_ended_long_ago_is_forgotten(
@@ -44,6 +58,8 @@ async def test_what_ended_long_ago_is_forgotten(
             .where(FeedEntry.event_id == old.id)
             .values(recorded_at=utc_now() - timedelta(days=91))
         )
+        for slug in ("seoul", "delhi"):
+            session.add(signed_digest(slug, last_sequence=1))
 
     more = await tick(forgetting_deliveries(settings), database.sessions)
 

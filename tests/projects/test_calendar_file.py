@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 import vobject
 
-from services.projects.http.calendar_feeds import CalendarReadTooOften, Pace, is_among
+from services.projects.http.calendar_feeds import CalendarReadTooOften, Pace
 from services.projects.http.calendar_file import calendar_file, etag_of
 from services.projects.http.calendar_words import in_language
 from services.projects.model.calendar_entry import (
@@ -22,6 +22,7 @@ from services.projects.model.calendar_feed import CalendarFeed
 from services.projects.model.deadline import end_of_day
 from services.projects.queries.calendar_feeds import Calendar
 from shared.contracts.projects import CalendarFeedKind
+from shared.http.preconditions import is_among
 from tests.projects.scenes import NOON, Scene, working
 
 ISSUER: Final = "https://renkei.example"

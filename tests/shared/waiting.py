@@ -6,6 +6,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
+from sqlalchemy import text
+
+from shared.database import Sessions
+
 DEADLINE_SECONDS = 10.0
 
 
@@ -42,3 +46,15 @@ async def running(*work: Coroutine[Any, Any, Any]) -> AsyncIterator[list[asyncio
     for result in results:
         if isinstance(result, Exception):
             raise result
+
+
+async def somebody_waits_for_a_lock(sessions: Sessions) -> bool:
+    """Tell whether a transaction waits for another one to end."""
+    async with sessions() as session:
+        found = await session.scalar(
+            text(
+                "SELECT count(*) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            )
+        )
+    return bool(found)

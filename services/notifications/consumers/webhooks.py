@@ -1,4 +1,7 @@
-"""Queues every fact for the systems of the members that may hear of it."""
+"""Queues every fact for the systems of the members that may hear of it.
+
+In the order of their streams: a feed numbers them, and its readers take the numbers for an order.
+"""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -56,19 +59,27 @@ async def queue_comments(session: AsyncSession, events: Sequence[Event[Any]]) ->
 
 
 WEBHOOKS: Final[list[Subscription[Any]]] = [
-    Reaction("notifications-webhooks-members", MemberEvent, react=queue),
-    Reaction("notifications-webhooks-officials", OfficialEvent, react=queue_officials),
-    Reaction("notifications-webhooks-sessions", SessionEvent, react=queue),
-    Reaction("notifications-webhooks-clients", ClientEvent, react=queue),
-    Reaction("notifications-webhooks-projects", ProjectEvent, react=queue),
-    Reaction("notifications-webhooks-participations", ParticipationEvent, react=queue),
-    Reaction("notifications-webhooks-milestones", MilestoneEvent, react=queue),
-    Reaction("notifications-webhooks-decisions", DecisionEvent, react=queue),
-    Reaction("notifications-webhooks-handovers", HandoverEvent, react=queue),
-    Reaction("notifications-webhooks-objectives", ObjectiveEvent, react=queue),
-    Reaction("notifications-webhooks-themes", ThemeEvent, react=queue),
-    Reaction("notifications-webhooks-calendar-feeds", CalendarFeedEvent, react=queue),
-    Reaction("notifications-webhooks-comments", CommentEvent, react=queue_comments),
-    Reaction("notifications-webhooks-webhook-endpoints", WebhookEndpointEvent, react=queue),
-    Reaction("notifications-webhooks-inbox-items", InboxItemEvent, react=queue),
+    Reaction("notifications-webhooks-members", MemberEvent, react=queue, in_order=True),
+    Reaction(
+        "notifications-webhooks-officials", OfficialEvent, react=queue_officials, in_order=True
+    ),
+    Reaction("notifications-webhooks-sessions", SessionEvent, react=queue, in_order=True),
+    Reaction("notifications-webhooks-clients", ClientEvent, react=queue, in_order=True),
+    Reaction("notifications-webhooks-projects", ProjectEvent, react=queue, in_order=True),
+    Reaction(
+        "notifications-webhooks-participations", ParticipationEvent, react=queue, in_order=True
+    ),
+    Reaction("notifications-webhooks-milestones", MilestoneEvent, react=queue, in_order=True),
+    Reaction("notifications-webhooks-decisions", DecisionEvent, react=queue, in_order=True),
+    Reaction("notifications-webhooks-handovers", HandoverEvent, react=queue, in_order=True),
+    Reaction("notifications-webhooks-objectives", ObjectiveEvent, react=queue, in_order=True),
+    Reaction("notifications-webhooks-themes", ThemeEvent, react=queue, in_order=True),
+    Reaction(
+        "notifications-webhooks-calendar-feeds", CalendarFeedEvent, react=queue, in_order=True
+    ),
+    Reaction("notifications-webhooks-comments", CommentEvent, react=queue_comments, in_order=True),
+    Reaction(
+        "notifications-webhooks-webhook-endpoints", WebhookEndpointEvent, react=queue, in_order=True
+    ),
+    Reaction("notifications-webhooks-inbox-items", InboxItemEvent, react=queue, in_order=True),
 ]

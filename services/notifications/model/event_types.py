@@ -1,6 +1,6 @@
 """Which events an endpoint wants: by exact type, by entity, or all."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Annotated, Final
 
 from pydantic import StringConstraints
@@ -8,7 +8,7 @@ from pydantic import StringConstraints
 # Imported so that the catalogue knows every published event.
 from shared.contracts import members, notifications, projects
 from shared.contracts.event import CATALOGUE
-from shared.refusals import Invalid
+from shared.refusals import Invalid, NotFound
 
 PUBLISHERS: Final = (members, notifications, projects)
 ALL: Final = "*"
@@ -25,6 +25,11 @@ EventTypePattern = Annotated[
 class EventTypeUnknown(Invalid):
     code = "event-type-unknown"
     title = "There are no events of this type"
+
+
+class EventTypeNotFound(NotFound):
+    code = "event-type-not-found"
+    title = "There is no such type of event"
 
 
 def patterns_that_match(event_type: str) -> tuple[str, ...]:
@@ -62,3 +67,23 @@ def ensure_known(patterns: tuple[str, ...]) -> None:
         raise EventTypeUnknown(
             f"No event is of the type {unknown[0]!r}.", members={"known": sorted(CATALOGUE)}
         )
+
+
+def chosen(patterns: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Take patterns apart: exact types, and kinds of things of which all is wanted."""
+    exact, kinds = [], []
+    for pattern in patterns:
+        if pattern == ALL:
+            kinds += sorted({kind.entity for kind in CATALOGUE.values()})
+        elif pattern.endswith(".*"):
+            kinds.append(pattern.split(".")[1])
+        else:
+            exact.append(pattern)
+    return tuple(exact), tuple(kinds)
+
+
+def readable_entities(scopes: Collection[str]) -> frozenset[str]:
+    """The kinds of things of which whoever has these scopes may hear."""
+    return frozenset(
+        kind.entity for kind in CATALOGUE.values() if f"{kind.publisher}:read" in scopes
+    )

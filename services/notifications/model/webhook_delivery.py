@@ -31,7 +31,7 @@ class WebhookMessage(Base, kw_only=True):
     body: Mapped[bytes]
     queued_at: Mapped[datetime] = mapped_column(index=True)
     occurred_at: Mapped[datetime | None]
-    entity: Mapped[str | None]
+    entity: Mapped[str | None] = mapped_column(index=True)
     project_id: Mapped[UUID | None]
     about_member: Mapped[str | None]
     is_for_all: Mapped[bool] = mapped_column(server_default="false")

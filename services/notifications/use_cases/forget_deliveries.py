@@ -17,10 +17,15 @@ DELETE FROM webhook_delivery WHERE id IN (
 
 FORGET_ENTRIES: Final = """
 DELETE FROM feed_entry WHERE (member, sequence) IN (
-    SELECT member, sequence FROM feed_entry WHERE recorded_at < :before
-    ORDER BY recorded_at LIMIT :batch FOR UPDATE SKIP LOCKED
+    SELECT f.member, f.sequence FROM feed_entry f
+    WHERE f.recorded_at < :before AND f.sequence <= (
+        SELECT d.last_sequence FROM feed_digest d WHERE d.member = f.member
+        ORDER BY d.day DESC LIMIT 1
+    )
+    ORDER BY f.recorded_at, f.sequence LIMIT :batch FOR UPDATE SKIP LOCKED
 )
 """
+"""From the beginning of a feed, so that it keeps no gap; not before its day has been signed."""
 
 FORGET_MESSAGES: Final = """
 DELETE FROM webhook_message WHERE event_id IN (

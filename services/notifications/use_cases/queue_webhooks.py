@@ -8,12 +8,11 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import event as on
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Session
 
 from services.notifications.model.event_types import ALL
+from shared.messaging.waking import after_each_commit_with
 
 LOCK_ORDERED: Final = """
 SELECT FROM webhook_lane l
@@ -171,12 +170,4 @@ def after_each_queueing(call: Callable[[], None]) -> Callable[[], None]:
     Returns:
         What ends it.
     """
-
-    def committed(session: Session) -> None:
-        if session.in_nested_transaction():
-            return
-        if session.info.pop("webhooks_queued", False):
-            call()
-
-    on.listen(Session, "after_commit", committed)
-    return lambda: on.remove(Session, "after_commit", committed)
+    return after_each_commit_with("webhooks_queued", call)

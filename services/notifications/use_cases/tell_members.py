@@ -13,11 +13,14 @@ from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.notifications.model.known import KnownMember
 from services.notifications.model.webhook_delivery import WebhookMessage
 from services.notifications.use_cases.queue_webhooks import queue_webhooks
 from shared.contracts.event import EVERYONE, Event
 from shared.contracts.members import MemberEvent
 from shared.contracts.projects import ParticipationEvent, ProjectEvent
+from shared.messaging.consumer import copy_states
+from shared.messaging.waking import wake_others
 
 ENTER: Final = """
 WITH fact AS (
@@ -37,17 +40,19 @@ WITH fact AS (
 ), many AS (
     SELECT member, count(*) AS facts FROM told GROUP BY member
 ), ends AS (
-    INSERT INTO feed_end AS known (member, sequence)
-    SELECT member, facts FROM many ORDER BY member
-    ON CONFLICT (member) DO UPDATE SET sequence = known.sequence + excluded.sequence
-    RETURNING member, sequence
+    INSERT INTO feed_end AS known (member, sequence, recorded_at)
+    SELECT member, facts, CAST(:now AS timestamptz) FROM many ORDER BY member
+    ON CONFLICT (member) DO UPDATE SET
+        sequence = known.sequence + excluded.sequence,
+        recorded_at = greatest(known.recorded_at, excluded.recorded_at)
+    RETURNING member, sequence, recorded_at
 )
 INSERT INTO feed_entry (member, sequence, event_id, recorded_at)
 SELECT
     member,
     ends.sequence - many.facts + row_number() OVER (PARTITION BY member ORDER BY told.place),
     told.event_id,
-    CAST(:now AS timestamptz)
+    ends.recorded_at
 FROM told JOIN many USING (member) JOIN ends USING (member)
 """
 
@@ -59,6 +64,11 @@ ORDER BY m.occurred_at, m.event_id
 """
 
 
+LOCK: Final = "who takes part"
+LOCK_TOGETHER: Final = "SELECT pg_advisory_xact_lock_shared(hashtextextended(:name, 4))"
+LOCK_ALONE: Final = "SELECT pg_advisory_xact_lock(hashtextextended(:name, 4))"
+
+
 async def tell_members(
     session: AsyncSession, events: Sequence[Event[Any]], *, now: datetime
 ) -> None:
@@ -68,13 +78,19 @@ async def tell_members(
     """
     if not events:
         return
+    members = [event for event in events if isinstance(event, MemberEvent)]
+    # Between a fact that is told to those who take part and a member that begins to, one comes
+    # first: else the one would not be told, and the other would not find it among what it missed.
+    await session.execute(text(LOCK_ALONE if members else LOCK_TOGETHER), {"name": LOCK})
+    if members:
+        await copy_states(session, KnownMember, members)
     await session.execute(
         insert(WebhookMessage).on_conflict_do_nothing(),
         [_message(event, now) for event in events],
     )
     await _enter(session, [(event.id, " ".join(event.audience)) for event in events], now=now)
-    for event in events:
-        if isinstance(event, MemberEvent) and event.data.state.status == "active":
+    for event in members:
+        if event.data.state.status == "active":
             await _catch_up(session, event, now=now)
 
 
@@ -100,7 +116,13 @@ async def _enter(session: AsyncSession, told: Sequence[tuple[UUID, str]], *, now
             "now": now,
         },
     )
+    wake_others(session)
     await queue_webhooks(session, events, now=now)
+
+
+def entity_of(event: Event[Any]) -> str:
+    """Name the thing that a fact is about, such as `milestone:0199…`."""
+    return f"{event.entity}:{event.subject}"
 
 
 def _message(event: Event[Any], now: datetime) -> dict[str, Any]:
@@ -113,7 +135,7 @@ def _message(event: Event[Any], now: datetime) -> dict[str, Any]:
         "body": event.wire_form(),
         "queued_at": now,
         "occurred_at": event.time,
-        "entity": f"{event.entity}:{event.subject}",
+        "entity": entity_of(event),
         "project_id": state.id if is_project else getattr(state, "project_id", None),
         "about_member": state.member if about_place else None,
         "is_for_all": event.audience == EVERYONE,

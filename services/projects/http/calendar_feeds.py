@@ -38,7 +38,13 @@ from shared.fields import Input, LanguageTag
 from shared.http.idempotency import IdempotentSecret, KeyInUse, KeyReused
 from shared.http.identity import CurrentActor
 from shared.http.paging import CurrentPaging, CursorUnknown, Page, page
-from shared.http.preconditions import ExpectedVersion, VersionRequired, VersionStale, show_version
+from shared.http.preconditions import (
+    ExpectedVersion,
+    VersionRequired,
+    VersionStale,
+    is_among,
+    show_version,
+)
 from shared.http.problems import refusals
 from shared.http.transaction import CurrentReading, Now, Route, Transaction
 from shared.refusals import TooManyRequests
@@ -231,9 +237,3 @@ async def get_calendar_file(
     )
     headers["Content-Disposition"] = 'inline; filename="renkei.ics"'
     return Response(body, media_type="text/calendar; charset=utf-8", headers=headers)
-
-
-def is_among(etag: str, if_none_match: str) -> bool:
-    """Tell whether the client has this already. Source: RFC 9110, section 13.1.2."""
-    known = (each.strip().removeprefix("W/") for each in if_none_match.split(","))
-    return any(each in {etag, "*"} for each in known)

@@ -16,7 +16,7 @@ from uuid import UUID
 import asyncpg
 
 from shared.database import asyncpg_dsn
-from shared.http.application import WAKE_SECONDS
+from shared.messaging.waking import WAKE_SECONDS
 from tests.benchmarks.backbone.events import wire_forms
 from tests.benchmarks.backbone.place import PUBLISHER, READER, Place
 from tests.benchmarks.backbone.writing import MANY, RECORD, due_on
