@@ -1,7 +1,9 @@
 """What an owner can choose of an endpoint over HTTP, and what of it is never seen again."""
 
+import base64
 import json
 import logging
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any, Final
@@ -16,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_pem_private_key,
 )
+from cryptography.x509 import load_pem_x509_certificates
 from fastapi import FastAPI
 from httpx2 import AsyncClient, Response
 from sqlalchemy import select, text, update
@@ -377,6 +380,7 @@ async def test_a_certificate_that_nobody_could_accept_is_refused(
         {"certificate": mtls["private_key"]},
         of(expired),
         of(early),
+        *({"certificate": odd} for odd in odd_forms(mtls["certificate"])),
     ]
 
     answers = [
@@ -393,6 +397,21 @@ async def test_a_certificate_that_nobody_could_accept_is_refused(
     ).decode()
     good = await seoul.post(PATH, json=WANTED | {"authentication": mtls | {"private_key": plain}})
     assert good.status_code == 201
+
+
+def odd_forms(certificate: str) -> Iterator[str]:
+    """Certificates that can be taken apart, but of which a part makes no sense."""
+    der = load_pem_x509_certificates(certificate.encode())[0].public_bytes(Encoding.DER)
+    version, year = b"\xa0\x03\x02\x01\x02", re.search(rb"\x17\x0d\d{12}Z", der)
+    assert version in der
+    assert year is not None
+    for changed in (
+        der.replace(version, version[:-1] + b"\x09", 1),
+        der.replace(year[0], b"\x17\x0d991399999999Z", 1),
+        der[:-40],
+    ):
+        written = base64.encodebytes(changed).decode()
+        yield f"-----BEGIN CERTIFICATE-----\n{written}-----END CERTIFICATE-----\n"
 
 
 async def test_two_ways_to_say_who_sends_contradict_each_other(

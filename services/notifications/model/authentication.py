@@ -14,13 +14,14 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from cryptography.x509 import Certificate, load_pem_x509_certificates
+from cryptography.x509 import Certificate, InvalidVersion, load_pem_x509_certificates
 from pydantic_core import from_json, to_json
 
 from shared.contracts.notifications import Authentication as Kind
 from shared.refusals import Invalid
 
 RSA_BITS_MIN: Final = 2048
+UNREADABLE: Final = (ValueError, TypeError, OverflowError, UnsupportedAlgorithm, InvalidVersion)
 
 
 class WebhookCertificateUnusable(Invalid):
@@ -103,7 +104,7 @@ def ensure_usable(presented: ClientCertificate, *, now: datetime) -> None:
     own = _certificates(presented.certificate)[0]
     try:
         key = load_pem_private_key(presented.private_key.encode(), password=None)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+    except UNREADABLE as error:
         # TypeError: it needs a password.
         raise WebhookCertificateUnusable("The private key cannot be read.") from error
     if not isinstance(key, RSAPrivateKey | EllipticCurvePrivateKey):
@@ -138,8 +139,10 @@ def _certificates(pem: str) -> list[Certificate]:
     try:
         found = load_pem_x509_certificates(pem.encode())
         # Parts of a certificate are read when they are asked for: let it be here.
-        found[0].public_key()
-        found[0].subject.rfc4514_string()
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        own = found[0]
+        own.public_key()
+        own.subject.rfc4514_string()
+        _ = own.not_valid_before_utc, own.not_valid_after_utc
+    except UNREADABLE as error:
         raise WebhookCertificateUnusable("The certificate cannot be read.") from error
     return found

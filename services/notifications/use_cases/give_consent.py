@@ -37,7 +37,7 @@ async def give_consent(
     if consent is None or consent.endpoint_id != endpoint_id or consent.expires_at <= now:
         raise WebhookConsentNotFound("The address is not right, or not good any longer.")
     endpoint = await session.get_one(WebhookEndpoint, endpoint_id)
-    await hold_feed(session, endpoint.member)
+    await hold_feed(session, endpoint.member, now=now)
     endpoint = await session.get_one(WebhookEndpoint, endpoint_id, with_for_update=True)
     verification = await verification_for_change(session, endpoint_id)
     # Asked again now that nobody can give the endpoint another address.

@@ -20,19 +20,20 @@ from shared.contracts.notifications import WebhookEndpointVerified
 from shared.messaging.outbox import announce
 
 HOLD_FEED: Final = """
-INSERT INTO feed_end (member, sequence) VALUES (:member, 0) ON CONFLICT DO NOTHING
+INSERT INTO feed_end (member, sequence, recorded_at) VALUES (:member, 0, :now)
+ON CONFLICT DO NOTHING
 """
 
 LOCK_FEED: Final = "SELECT FROM feed_end WHERE member = :member FOR UPDATE"
 
 
-async def hold_feed(session: AsyncSession, member: str) -> None:
+async def hold_feed(session: AsyncSession, member: str, *, now: datetime) -> None:
     """Let nothing enter a member's feed until the transaction ends.
 
     So a fact is either there when an endpoint looks for what it missed, or finds the endpoint
     ready. Whoever locks an endpoint as well locks it after this, as `tell_members` does.
     """
-    await session.execute(text(HOLD_FEED), {"member": member})
+    await session.execute(text(HOLD_FEED), {"member": member, "now": now})
     await session.execute(text(LOCK_FEED), {"member": member})
 
 
@@ -48,7 +49,7 @@ async def record_handshake(
     What was asked of another address, or for a try that a later one has overtaken, counts nothing.
     """
     if isinstance(found, Agreement):
-        await hold_feed(session, claimed.member)
+        await hold_feed(session, claimed.member, now=now)
     endpoint = await endpoint_for_change(session, claimed.endpoint_id)
     verification = await verification_for_change(session, claimed.endpoint_id)
     if (
