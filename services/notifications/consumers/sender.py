@@ -33,6 +33,7 @@ from services.notifications.settings import NotificationsSettings
 from services.notifications.use_cases.claim_lanes import ClaimedLane, DueDelivery, claim_lanes
 from services.notifications.use_cases.queue_webhooks import after_each_queueing
 from services.notifications.use_cases.record_turns import Outcome, Release, record_turns
+from shared.causation import HEADER, Cause, written_cause
 from shared.clock import utc_now
 from shared.database import Sessions, is_outage
 from shared.messaging.patience import Patience, stop_if_cancelled
@@ -164,7 +165,7 @@ class Sender:
             headers = {
                 **destination.headers,
                 **signed_headers(destination.keys_at(now), name, body, now=now),
-                "webhook-cause": f"{delivery.event_id};hops={delivery.hops}",
+                HEADER: written_cause(Cause(delivery.event_id, delivery.hops)),
             }
             return await self.client.post(destination, body, headers)
         except Exception:  # one delivery that we cannot even try must not stop the others

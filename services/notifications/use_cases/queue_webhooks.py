@@ -14,12 +14,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
 from services.notifications.model.event_types import ALL
+from services.notifications.use_cases.keep_order import keep_order
 
 LOCK_ORDERED: Final = """
 SELECT FROM webhook_lane l
 JOIN webhook_endpoint e ON e.id = l.endpoint_id AND e.ordering = 'entity'
 WHERE e.member IN (SELECT member FROM feed_entry WHERE event_id = ANY (CAST(:events AS uuid[])))
-  AND e.status = 'active'
+  AND e.status = 'active' AND (CAST(:endpoint AS uuid) IS NULL OR e.id = :endpoint)
 ORDER BY l.endpoint_id
 FOR UPDATE OF l
 """
@@ -34,14 +35,32 @@ WANTED: Final = """
     AND e.created_at <= m.occurred_at
 """
 
-DUE: Final = """
-    greatest(CAST(:now AS timestamptz), (
+HOPS_SLOW: Final = 8
+"""So many webhooks may have led to a fact, one after the other; then it is told later and later."""
+
+DUE: Final = f"""
+    greatest(CAST(:now AS timestamptz) + CASE WHEN m.hops > {HOPS_SLOW} THEN
+        least(interval '1 hour', interval '1 second' * 2 ^ least(m.hops - {HOPS_SLOW}, 12))
+    ELSE interval '0' END, (
         SELECT max(p.due_at) FROM webhook_delivery p
         WHERE e.ordering = 'entity' AND p.endpoint_id = e.id AND p.state = 'pending'
           AND p.entity = m.entity
     ))
+"""  # noqa: S608 -- made of constants
+"""Where order is asked for, not before what still waits about the same entity.
+
+What systems make each other say again and again slows down, but is never kept from anybody: they
+may be wrong about the cause. In the feeds it stands at once.
 """
-"""Where order is asked for, not before what still waits about the same entity."""
+
+PRIORITY: Final = """
+    greatest(CAST(:priority AS bigint), (
+        SELECT max(p.priority) FROM webhook_delivery p
+        WHERE e.ordering = 'entity' AND p.endpoint_id = e.id AND p.state = 'pending'
+          AND p.entity = m.entity
+    ))
+"""
+"""Where order is asked for, what is new does not overtake what is made up for."""
 
 WAKE: Final = """
 INSERT INTO webhook_lane (endpoint_id, member, next_due_at)
@@ -61,7 +80,7 @@ WITH made AS (
     SELECT
         uuidv7(), e.id, m.event_id, m.event_type, m.occurred_at,
         CASE WHEN e.ordering = 'entity' THEN m.entity END, 'pending', 0, 0, {DUE},
-        CAST(:priority AS bigint), CAST(:now AS timestamptz)
+        {PRIORITY}, CAST(:now AS timestamptz)
     FROM feed_entry f
     JOIN webhook_message m ON m.event_id = f.event_id
     JOIN webhook_endpoint e ON e.member = f.member AND {WANTED}
@@ -74,7 +93,13 @@ WITH made AS (
     SELECT e.id AS endpoint_id, e.member FROM webhook_endpoint e
     WHERE e.id IN (SELECT endpoint_id FROM made)
 ), woken AS ({WAKE})
-SELECT count(*) FROM made
+SELECT
+    count(*) AS made,
+    EXISTS (
+        SELECT FROM webhook_message m
+        WHERE m.event_id = ANY (CAST(:events AS uuid[])) AND m.hops > {HOPS_SLOW}
+    ) AS some_are_late
+FROM made
 """  # noqa: S608 -- made of constants
 
 
@@ -101,8 +126,8 @@ async def queue_webhooks(
         How many deliveries there are now that were not there before.
     """
     # Whoever sets the time of a next attempt holds the lane: what is queued here sees it.
-    await session.execute(text(LOCK_ORDERED), {"events": events})
-    made: int = await session.scalar(
+    await session.execute(text(LOCK_ORDERED), {"events": events, "endpoint": endpoint_id})
+    result = await session.execute(
         text(QUEUE),
         {
             "events": events,
@@ -112,6 +137,10 @@ async def queue_webhooks(
             "now": now,
         },
     )
+    made: int
+    made, some_are_late = result.one()
+    if made and (some_are_late or priority):
+        await keep_order(session, events, endpoint_id=endpoint_id)
     if made:
         session.info["webhooks_queued"] = True
     return made

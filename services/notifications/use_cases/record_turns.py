@@ -54,13 +54,19 @@ WHERE EXISTS (SELECT FROM webhook_delivery d WHERE d.id = a.delivery_id)
 """
 
 HOLD_BACK: Final = """
-UPDATE webhook_delivery d SET due_at = v.due_at
-FROM unnest(CAST(:endpoints AS uuid[]), CAST(:entities AS text[]), CAST(:dues AS timestamptz[]))
-    AS v (endpoint_id, entity, due_at)
-WHERE d.endpoint_id = v.endpoint_id AND d.entity = v.entity AND d.state = 'pending'
-  AND d.due_at < v.due_at
+UPDATE webhook_delivery d SET due_at = late.due_at
+FROM (
+    SELECT p.id, v.due_at + interval '1 microsecond' * row_number() OVER (
+        PARTITION BY p.endpoint_id, p.entity ORDER BY p.due_at, p.id
+    ) AS due_at
+    FROM unnest(CAST(:endpoints AS uuid[]), CAST(:entities AS text[]), CAST(:dues AS timestamptz[]))
+        AS v (endpoint_id, entity, due_at)
+    JOIN webhook_delivery p ON p.endpoint_id = v.endpoint_id AND p.entity = v.entity
+     AND p.state = 'pending' AND p.due_at < v.due_at
+) late
+WHERE d.id = late.id
 """
-"""Where order is asked for: what follows waits for what failed."""
+"""Where order is asked for: what follows waits for what failed, and goes on after it in order."""
 
 NEXT: Final = """
     SELECT min(due_at) AS due_at FROM (
