@@ -9,9 +9,10 @@ from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
 from jsonschema import Draft202012Validator
 
-from deploy.catalogue import SAMPLES, sample_of, schema_of, write_documents
+from deploy.catalogue import SAMPLES, schema_of, write_documents
 from shared.contracts import members, notifications, projects
 from shared.contracts.event import CATALOGUE, Event
+from shared.contracts.samples import sample_of
 
 PUBLISHERS = {module.__name__.rpartition(".")[2] for module in (members, notifications, projects)}
 KINDS = [pytest.param(kind, id=name) for name, kind in CATALOGUE.items()]

@@ -7,9 +7,9 @@ from uuid import uuid4
 import pytest
 from nats.js.api import Header
 
-from deploy.catalogue import sample_of
 from deploy.operations.dead_letters import drop
 from shared.contracts.projects import ProjectDrafted
+from shared.contracts.samples import sample_of
 from shared.identifiers import new_id
 from shared.messaging.broker import stream_of
 from tests.faults.invariants import ensure_true

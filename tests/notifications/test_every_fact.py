@@ -4,7 +4,6 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from deploy.catalogue import sample_of
 from services.notifications.consumers.inboxes import INBOXES
 from services.notifications.consumers.webhooks import WEBHOOKS
 from services.notifications.model.concerns import concerns, subject_of
@@ -13,6 +12,7 @@ from services.notifications.use_cases.fold_into_inboxes import fold_into_inboxes
 from shared.clock import utc_now
 from shared.contracts.event import CATALOGUE, Event
 from shared.contracts.members import Role
+from shared.contracts.samples import sample_of
 from shared.identifiers import new_id
 from tests.notifications.hearing import Ears, member, official, project
 
