@@ -2,7 +2,12 @@
 
 from fastapi import FastAPI
 
-from services.notifications.http import inbox, webhook_deliveries, webhook_endpoints
+from services.notifications.http import (
+    inbox,
+    webhook_deliveries,
+    webhook_endpoints,
+    webhook_test_events,
+)
 from services.notifications.model.known import KnownKeys
 from services.notifications.settings import NotificationsSettings
 from shared.http.application import web_application
@@ -13,6 +18,11 @@ def create_app(settings: NotificationsSettings) -> FastAPI:
         "notifications",
         "Notifications",
         settings,
-        [inbox.router, webhook_endpoints.router, webhook_deliveries.router],
+        [
+            inbox.router,
+            webhook_endpoints.router,
+            webhook_deliveries.router,
+            webhook_test_events.router,
+        ],
         known_keys=KnownKeys,
     )

@@ -8,6 +8,7 @@ from services.notifications.model import (
     webhook_delivery,
     webhook_endpoint,
     webhook_lane,
+    webhook_recovery,
 )
 from services.notifications.model.base import Base
 from shared.migrating import migrate
@@ -20,6 +21,7 @@ TABLES = (
     webhook_delivery,
     webhook_endpoint,
     webhook_lane,
+    webhook_recovery,
 )
 
 migrate(Base.metadata)

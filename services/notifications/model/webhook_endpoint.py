@@ -160,10 +160,12 @@ class WebhookEndpoint(Versioned, Base, kw_only=True):
         """Refuse what makes sense only for an endpoint that is sent to.
 
         Raises:
-            WebhookEndpointNotActive: it is paused or disabled.
+            WebhookEndpointNotActive: it is paused or disabled, or its receiver has not agreed.
         """
         if self.status != "active":
             raise WebhookEndpointNotActive(f"It is {self.status}; activate it first.")
+        if self.verified_at is None:
+            raise WebhookEndpointNotActive("Its receiver has not said yet that it wants facts.")
 
     def _become(self, status: str, reason: str | None, at: datetime) -> None:
         self.status, self.status_reason = status, reason

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import func, select, text
@@ -14,6 +15,10 @@ from services.notifications.model.webhook_endpoint import (
 )
 from shared.actor import Actor
 from shared.http.paging import Paging
+
+LOCK: Final = {"key_share": True}
+"""Against changes, but not against whoever queues something for the endpoint and holds its lane:
+whoever has locked the endpoint wants the lane next."""
 
 
 async def webhook_endpoints(
@@ -47,7 +52,9 @@ async def visible_endpoint(
     Raises:
         WebhookEndpointNotFound: there is none, it is another member's, or it was deleted.
     """
-    endpoint = await session.get(WebhookEndpoint, endpoint_id, with_for_update=for_change or None)
+    endpoint = await session.get(
+        WebhookEndpoint, endpoint_id, with_for_update=LOCK if for_change else None
+    )
     if endpoint is None or endpoint.member != actor.member or endpoint.status == "deleted":
         raise WebhookEndpointNotFound(f"Your member has no webhook endpoint {endpoint_id}.")
     return endpoint
@@ -55,7 +62,7 @@ async def visible_endpoint(
 
 async def endpoint_for_change(session: AsyncSession, endpoint_id: UUID) -> WebhookEndpoint:
     """Load an endpoint for the platform itself, locked until the transaction ends."""
-    return await session.get_one(WebhookEndpoint, endpoint_id, with_for_update=True)
+    return await session.get_one(WebhookEndpoint, endpoint_id, with_for_update=LOCK)
 
 
 async def endpoints_to_come(session: AsyncSession, member: str) -> int:

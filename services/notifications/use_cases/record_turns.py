@@ -43,14 +43,14 @@ WHERE d.id = v.id AND d.state = 'pending'
 
 NOTE_ATTEMPTS: Final = """
 INSERT INTO webhook_attempt (
-    id, delivery_id, endpoint_id, started_at, duration_ms, status, error, excerpt
+    id, delivery_id, endpoint_id, started_at, duration_ms, status, error, excerpt, trigger
 )
-SELECT a.* FROM unnest(
+SELECT a.*, d.trigger FROM unnest(
     CAST(:ids AS uuid[]), CAST(:deliveries AS uuid[]), CAST(:endpoints AS uuid[]),
     CAST(:started AS timestamptz[]), CAST(:durations AS int[]), CAST(:statuses AS int[]),
     CAST(:errors AS text[]), CAST(:excerpts AS text[])
 ) AS a (id, delivery_id, endpoint_id, started_at, duration_ms, status, error, excerpt)
-WHERE EXISTS (SELECT FROM webhook_delivery d WHERE d.id = a.delivery_id)
+JOIN webhook_delivery d ON d.id = a.delivery_id
 """
 
 HOLD_BACK: Final = """
