@@ -15,6 +15,7 @@ from services.notifications.model.known import KnownSession
 from services.notifications.settings import NotificationsSettings
 from services.notifications.use_cases.fold_into_inboxes import place_facts
 from services.notifications.use_cases.forget_deliveries import forget_deliveries
+from services.notifications.use_cases.work_off_recoveries import work_off_recoveries
 from shared.serving import Worker
 from shared.timers import Timer, forgetting
 
@@ -25,11 +26,16 @@ async def place(session: AsyncSession, now: datetime) -> bool:
     return await place_facts(session, now=now)
 
 
+async def recover(session: AsyncSession, now: datetime) -> bool:
+    return await work_off_recoveries(session, now=now)
+
+
 WORKER: Final = Worker(
     "notifications",
     subscriptions=[*COPIES, *INBOXES, *WEBHOOKS],
     timers=[
         Timer("place-facts", place),
+        Timer("work-off-recoveries", recover),
         Timer("forget-sessions", forgetting(KnownSession.good_until), every_seconds=HOUR_SECONDS),
     ],
     parts={"sender": send_webhooks},

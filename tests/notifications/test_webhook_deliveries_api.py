@@ -118,7 +118,7 @@ async def test_a_filtered_list_is_read_page_by_page(
     wanted = {"event_type": "renkei.project.*", "limit": "2"}
     following: str | None = path_of(endpoint, "deliveries")
 
-    pages = []
+    pages: list[list[str]] = []
     while following is not None:
         answer = (await seoul.get(following, params=wanted if not pages else None)).json()
         pages.append([one["occurred_at"] for one in answer["items"]])

@@ -6,6 +6,7 @@ from services.notifications.http import (
     inbox,
     webhook_deliveries,
     webhook_endpoints,
+    webhook_recoveries,
     webhook_test_events,
 )
 from services.notifications.model.known import KnownKeys
@@ -23,6 +24,7 @@ def create_app(settings: NotificationsSettings) -> FastAPI:
             webhook_endpoints.router,
             webhook_deliveries.router,
             webhook_test_events.router,
+            webhook_recoveries.router,
         ],
         known_keys=KnownKeys,
     )

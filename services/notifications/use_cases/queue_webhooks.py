@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
-from services.notifications.model.event_types import ALL
+from services.notifications.queries.wishes import WANTED
 from services.notifications.use_cases.keep_order import keep_order
 
 LOCK_ORDERED: Final = """
@@ -23,16 +23,6 @@ WHERE e.member IN (SELECT member FROM feed_entry WHERE event_id = ANY (CAST(:eve
   AND e.status = 'active' AND (CAST(:endpoint AS uuid) IS NULL OR e.id = :endpoint)
 ORDER BY l.endpoint_id
 FOR UPDATE OF l
-"""
-
-WANTED: Final = """
-    e.status = 'active' AND e.verified_at IS NOT NULL
-    AND e.event_types && ARRAY[
-        m.event_type, split_part(m.event_type, '.', 1) || '.' || split_part(m.event_type, '.', 2)
-        || '.*', CAST(:all_types AS text)
-    ]
-    AND (e.project_ids = '{}' OR m.project_id = ANY (e.project_ids))
-    AND e.created_at <= m.occurred_at
 """
 
 HOPS_SLOW: Final = 8
@@ -75,15 +65,18 @@ QUEUE: Final = f"""
 WITH made AS (
     INSERT INTO webhook_delivery (
         id, endpoint_id, event_id, event_type, occurred_at, entity, state, attempts, step, due_at,
-        priority, created_at
+        priority, trigger, recovery_id, created_at
     )
     SELECT
         uuidv7(), e.id, m.event_id, m.event_type, m.occurred_at,
         CASE WHEN e.ordering = 'entity' THEN m.entity END, 'pending', 0, 0, {DUE},
-        {PRIORITY}, CAST(:now AS timestamptz)
+        {PRIORITY}, CASE WHEN CAST(:recovery AS uuid) IS NULL THEN 'schedule' ELSE 'recovery' END,
+        CAST(:recovery AS uuid), CAST(:now AS timestamptz)
     FROM feed_entry f
     JOIN webhook_message m ON m.event_id = f.event_id
     JOIN webhook_endpoint e ON e.member = f.member AND {WANTED}
+        -- A recovery brings an endpoint what is older than it is; the member was told it then.
+        AND (e.created_at <= m.occurred_at OR CAST(:recovery AS uuid) IS NOT NULL)
     WHERE f.event_id = ANY (CAST(:events AS uuid[]))
       AND (CAST(:endpoint AS uuid) IS NULL OR e.id = :endpoint)
     ORDER BY e.id, f.sequence
@@ -110,6 +103,7 @@ async def queue_webhooks(
     now: datetime,
     endpoint_id: UUID | None = None,
     priority: int = 0,
+    recovery_id: UUID | None = None,
 ) -> int:
     """Queue facts that stand in feeds, once for every active endpoint that wants to hear of them.
 
@@ -121,6 +115,7 @@ async def queue_webhooks(
         now: when it is done.
         endpoint_id: for this endpoint alone, if not for all.
         priority: 1 puts them behind what is new.
+        recovery_id: the recovery that they belong to, which also brings what is older.
 
     Returns:
         How many deliveries there are now that were not there before.
@@ -133,7 +128,7 @@ async def queue_webhooks(
             "events": events,
             "endpoint": endpoint_id,
             "priority": priority,
-            "all_types": ALL,
+            "recovery": recovery_id,
             "now": now,
         },
     )
