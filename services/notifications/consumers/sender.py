@@ -20,6 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.notifications.consumers.places import Places
+from services.notifications.consumers.prober import Prober
 from services.notifications.consumers.turns import Turn
 from services.notifications.gateways.webhook_client import WebhookClient, origin_of
 from services.notifications.model.destination import Destination, thin_form
@@ -90,6 +91,16 @@ class Sender:
                 async with asyncio.timeout(LAST_RECORD_SECONDS):
                     await self._record_the_rest()
 
+    def prober(self) -> Prober:
+        """What tries endpoints that are disabled, in the way in which this sends to all others."""
+        return Prober(
+            self.sessions,
+            learn=self.known.learn,
+            send=self.send,
+            clock=self.clock,
+            pause_seconds=self.settings.timer_seconds,
+        )
+
     async def _claim_forever(self, start: Callable[[Coroutine[Any, Any, None]], object]) -> None:
         patience = Patience(self.settings)
         while True:
@@ -142,7 +153,7 @@ class Sender:
             self.found.put_nowait(Outcome(claimed, delivery, answer))
 
         turn = Turn(
-            claimed, self.places, send=self._send, note=note, clock=self.clock, ends_at=ends_at
+            claimed, self.places, send=self.send, note=note, clock=self.clock, ends_at=ends_at
         )
         self.turns.add(turn)
         try:
@@ -151,7 +162,7 @@ class Sender:
             self.turns.discard(turn)
             self.found.put_nowait(Release(claimed, turn.lane))
 
-    async def _send(self, claimed: ClaimedLane, delivery: DueDelivery) -> Answer:
+    async def send(self, claimed: ClaimedLane, delivery: DueDelivery) -> Answer:
         """Make one request, signed for the moment at which it is made."""
         now = self.clock()
         try:
@@ -288,4 +299,6 @@ async def send_webhooks(place: Workplace) -> None:
             sender.wake.set()
 
         await place.nats.subscribe(f"wake.{place.service}", cb=woken)
-        await sender.run()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(sender.run())
+            group.create_task(sender.prober().run())

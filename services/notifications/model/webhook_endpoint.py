@@ -121,6 +121,8 @@ class WebhookEndpoint(Versioned, Base, kw_only=True):
             setattr(self, name, value)
         if "status" in changed:
             self.status_reason = None
+            # Whoever activates it again starts afresh.
+            self.failing_since, self.disables_at, self.warnings = None, None, 0
         if changed:
             self._touch(at)
         return bool(changed)
@@ -131,8 +133,10 @@ class WebhookEndpoint(Versioned, Base, kw_only=True):
             return True
         return not are_covered(wanted.get("event_types", self.event_types), by=self.event_types)
 
-    def disable(self, reason: str, *, at: datetime) -> bool:
+    def disable(self, reason: str, *, at: datetime, failing_since: datetime | None = None) -> bool:
         """Send nothing there any more, until its owner activates it again.
+
+        What is disabled for `failing` is tried now and then, and activated if it is well.
 
         Returns:
             Whether that is new.
@@ -140,7 +144,13 @@ class WebhookEndpoint(Versioned, Base, kw_only=True):
         if self.status in {"disabled", "deleted"}:
             return False
         self._become("disabled", reason, at)
+        self.failing_since, self.disables_at = failing_since or self.failing_since, None
         return True
+
+    @property
+    def is_tried(self) -> bool:
+        """Whether it may turn out to be well again."""
+        return self.status == "disabled" and self.status_reason == "failing"
 
     def warn(self, failing_since: datetime, *, disables_at: datetime, at: datetime) -> None:
         """Tell its owner that it fails, and when it will be disabled if that goes on."""

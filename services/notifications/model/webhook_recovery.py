@@ -1,6 +1,6 @@
 """Sending an endpoint what it did not get: once more in bulk, behind what is new."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Literal
 from uuid import UUID
 
@@ -16,6 +16,10 @@ RecoveryState = Literal["running", "completed", "cancelled"]
 
 CANCELLED: Final = "recovery_cancelled"
 """Why a delivery was cancelled whose recovery was."""
+
+
+PROBED_FIRST: Final = timedelta(minutes=15)
+PROBED_LAST: Final = timedelta(hours=6)
 
 
 class WebhookRecoveryNotFound(NotFound):
@@ -111,3 +115,8 @@ class WebhookProbe(Base, kw_only=True):
     endpoint_id: Mapped[UUID] = mapped_column(ForeignKey("webhook_endpoint.id"), primary_key=True)
     due_at: Mapped[datetime]
     made: Mapped[int] = mapped_column(default=0, server_default="0")
+
+    def put_off(self, *, at: datetime) -> None:
+        """Let the next one come later than the one before did."""
+        self.made += 1
+        self.due_at = at + min(PROBED_FIRST * 2 ** min(self.made, 10), PROBED_LAST)

@@ -13,6 +13,7 @@ from services.notifications.model.webhook_endpoint import (
     WebhookEndpoint,
     WebhookEndpointNotFound,
 )
+from services.notifications.model.webhook_lane import WebhookLane
 from shared.actor import Actor
 from shared.http.paging import Paging
 
@@ -63,6 +64,14 @@ async def visible_endpoint(
 async def endpoint_for_change(session: AsyncSession, endpoint_id: UUID) -> WebhookEndpoint:
     """Load an endpoint for the platform itself, locked until the transaction ends."""
     return await session.get_one(WebhookEndpoint, endpoint_id, with_for_update=LOCK)
+
+
+async def fence_of(session: AsyncSession, endpoint_id: UUID) -> int | None:
+    """Tell how often the lane of an endpoint was taken."""
+    found: int | None = await session.scalar(
+        select(WebhookLane.fence).where(WebhookLane.endpoint_id == endpoint_id)
+    )
+    return found
 
 
 async def endpoints_to_come(session: AsyncSession, member: str) -> int:

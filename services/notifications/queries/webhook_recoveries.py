@@ -154,6 +154,25 @@ async def end_of_feed(session: AsyncSession, member: str) -> int:
     return await session.scalar(text(END), {"member": member}) or 0
 
 
+CUT_OFF: Final = """
+SELECT min(d.occurred_at) FROM webhook_delivery d
+WHERE d.endpoint_id = :endpoint AND d.state IN ('failed', 'cancelled')
+  AND d.state_reason = 'endpoint_disabled' AND d.finished_at >= :failing_since
+"""
+
+
+async def cut_off_since(session: AsyncSession, endpoint: WebhookEndpoint) -> datetime:
+    """Tell since when an endpoint that was disabled for failing did not get what it should have.
+
+    Since it failed; before that, if something older still waited when it was disabled.
+    """
+    failing_since = endpoint.failing_since or endpoint.updated_at
+    oldest: datetime | None = await session.scalar(
+        text(CUT_OFF), {"endpoint": endpoint.id, "failing_since": failing_since}
+    )
+    return failing_since if oldest is None else min(oldest, failing_since)
+
+
 async def recovery_at_work(
     session: AsyncSession, endpoint: WebhookEndpoint
 ) -> WebhookRecovery | None:

@@ -131,11 +131,14 @@ async def record_turns(
     }
     # Endpoints before lanes, as everybody locks them in this order.
     for release in releases:
+        if not _has_shown(release):
+            continue
         await judge_endpoint(
             session,
             release.claimed.endpoint_id,
             release.lane.failing_since,
             warnings=release.claimed.warnings,
+            fence=release.claimed.fence,
             is_gone=release.claimed.endpoint_id in gone,
             patience=patience,
             now=now,
@@ -155,6 +158,12 @@ async def record_turns(
             text(FREE),
             {"lanes": to_json([_row(each) for each in releases]).decode(), "mine": sorted(mine)},
         )
+
+
+def _has_shown(release: Release) -> bool:
+    """Tell whether a turn shows how the endpoint is: that it fails, or has just succeeded."""
+    lane, before = release.lane, release.claimed.lane
+    return lane.failing_since is not None or lane.succeeded_at != before.succeeded_at
 
 
 async def _hold(session: AsyncSession, lanes: Sequence[ClaimedLane]) -> set[UUID]:

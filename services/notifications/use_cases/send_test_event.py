@@ -55,36 +55,30 @@ async def send_test_event(
         raise TooManyTestEvents(
             f"At most {TESTS_MAX} test events an hour.", members={"retry_after": int(wait) + 1}
         )
-    delivery = add_test(session, endpoint, event_type, trigger="test", now=now)
+    message, delivery = make_test(endpoint, event_type, trigger="test", now=now)
+    session.add_all([message, delivery])
     await session.flush()
     await hurry_lane(session, endpoint, now=now)
     return delivery
 
 
-def add_test(
-    session: AsyncSession,
-    endpoint: WebhookEndpoint,
-    event_type: str,
-    *,
-    trigger: Trigger,
-    now: datetime,
-) -> WebhookDelivery:
+def make_test(
+    endpoint: WebhookEndpoint, event_type: str, *, trigger: Trigger, now: datetime
+) -> tuple[WebhookMessage, WebhookDelivery]:
     """Make an example of an event, on its way to an endpoint."""
     event_id = new_id()
-    session.add(
-        WebhookMessage(
-            event_id=event_id,
-            event_type=event_type,
-            body=example_body(event_type, event_id, member=endpoint.member, now=now),
-            queued_at=now,
-            occurred_at=now,
-            entity=None,
-            project_id=None,
-            about_member=None,
-            is_for_all=False,
-            acting_member=None,
-            hops=0,
-        )
+    message = WebhookMessage(
+        event_id=event_id,
+        event_type=event_type,
+        body=example_body(event_type, event_id, member=endpoint.member, now=now),
+        queued_at=now,
+        occurred_at=now,
+        entity=None,
+        project_id=None,
+        about_member=None,
+        is_for_all=False,
+        acting_member=None,
+        hops=0,
     )
     delivery = WebhookDelivery(
         endpoint_id=endpoint.id,
@@ -96,8 +90,7 @@ def add_test(
         is_test=True,
         created_at=now,
     )
-    session.add(delivery)
-    return delivery
+    return message, delivery
 
 
 def example_body(event_type: str, event_id: UUID, *, member: str, now: datetime) -> bytes:
