@@ -7,6 +7,7 @@ from services.notifications.http import (
     webhook_deliveries,
     webhook_endpoints,
     webhook_recoveries,
+    webhook_statistics,
     webhook_test_events,
 )
 from services.notifications.model.known import KnownKeys
@@ -25,6 +26,7 @@ def create_app(settings: NotificationsSettings) -> FastAPI:
             webhook_deliveries.router,
             webhook_test_events.router,
             webhook_recoveries.router,
+            webhook_statistics.router,
         ],
         known_keys=KnownKeys,
     )
