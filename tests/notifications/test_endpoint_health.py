@@ -397,6 +397,28 @@ async def test_a_member_that_does_not_take_part_is_not_tried(
     assert await probe_of(sessions, endpoint) is not None
 
 
+async def test_a_prober_goes_on_looking_until_it_is_stopped(
+    ears: Ears, sessions: Sessions, settings: NotificationsSettings
+) -> None:
+    eager = settings.model_copy(update={"timer_seconds": 0.02})
+    async with receiving() as receiver, client_of(settings) as client:
+        endpoint = await disabled_endpoint(ears, sessions, receiver.url)
+        prober = sender_with(client, sessions, eager).prober()
+        running = asyncio.create_task(prober.run())
+        async with sessions.begin() as session:
+            await session.execute(update(WebhookProbe).values(due_at=utc_now()))
+
+        await receiver.wait_for(1)
+        async with asyncio.timeout(10):
+            while (await stored(sessions, endpoint)).status == "disabled":  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+
+    assert len(receiver.received) == 1
+
+
 async def test_several_probers_try_an_endpoint_once(
     ears: Ears, sessions: Sessions, settings: NotificationsSettings
 ) -> None:

@@ -6,6 +6,7 @@ Several may run at the same time: whoever takes a probe puts the next one off be
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
+from typing import Final
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -17,6 +18,9 @@ from services.notifications.use_cases.probe_endpoint import Probe, claim_probe, 
 from shared.database import Sessions
 
 log = structlog.get_logger(__name__)
+
+AT_ONCE: Final = 4
+"""What is disabled mostly hangs; one after the other would take too long."""
 
 Learn = Callable[[AsyncSession, Sequence[ClaimedLane]], Awaitable[None]]
 
@@ -49,6 +53,11 @@ class Prober:
         self._pause_seconds = pause_seconds
 
     async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(AT_ONCE):
+                group.create_task(self._probe_forever())
+
+    async def _probe_forever(self) -> None:
         while True:
             try:
                 while await self.probe_next():

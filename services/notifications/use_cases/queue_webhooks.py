@@ -45,12 +45,15 @@ may be wrong about the cause. In the feeds it stands at once.
 
 PRIORITY: Final = """
     greatest(CAST(:priority AS bigint), (
-        SELECT max(p.priority) FROM webhook_delivery p
+        SELECT max(p.priority + 0) FROM webhook_delivery p
         WHERE e.ordering = 'entity' AND p.endpoint_id = e.id AND p.state = 'pending'
           AND p.entity = m.entity
     ))
 """
-"""Where order is asked for, what is new does not overtake what is made up for."""
+"""Where order is asked for, what is new does not overtake what is made up for.
+
+`+ 0` keeps PostgreSQL from walking all that waits for the endpoint in the order of priority.
+"""
 
 WAKE: Final = """
 INSERT INTO webhook_lane (endpoint_id, member, next_due_at)
