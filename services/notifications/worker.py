@@ -18,6 +18,7 @@ from services.notifications.settings import NotificationsSettings
 from services.notifications.use_cases.fold_into_inboxes import place_facts
 from services.notifications.use_cases.forget_deliveries import forget_deliveries
 from services.notifications.use_cases.sign_digests import sign_digests
+from services.notifications.use_cases.work_off_recoveries import work_off_recoveries
 from shared.sealing import Seals
 from shared.serving import Worker
 from shared.timers import Timer, forgetting
@@ -30,11 +31,16 @@ async def place(session: AsyncSession, now: datetime) -> bool:
     return await place_facts(session, now=now)
 
 
+async def recover(session: AsyncSession, now: datetime) -> bool:
+    return await work_off_recoveries(session, now=now)
+
+
 WORKER: Final = Worker(
     "notifications",
     subscriptions=[*COPIES, *INBOXES, *WEBHOOKS],
     timers=[
         Timer("place-facts", place),
+        Timer("work-off-recoveries", recover),
         Timer("forget-sessions", forgetting(KnownSession.good_until), every_seconds=HOUR_SECONDS),
         Timer("forget-webhook-keys", forgetting(WebhookSecret.expires_at)),
         Timer(

@@ -1,8 +1,9 @@
 """The form that every event has on the wire.
 
 CloudEvents 1.0 in structured JSON mode. The extensions `entityversion`, `audience`, `actor`,
-`actormember` and `traceparent` are ours (the last one by the CloudEvents extension for distributed
-tracing); `timestamp` repeats `time`, so that the same body is a valid Standard Webhooks payload.
+`actormember`, `traceparent`, `causationid` and `hops` are ours (`traceparent` by the CloudEvents
+extension for distributed tracing); `timestamp` repeats `time`, so that the same body
+is a valid Standard Webhooks payload.
 
 An event carries state: `data.state` is the whole public state of the entity after the change,
 `data.previous` the former values of the fields that the change touched. Whoever reads it needs no
@@ -31,7 +32,7 @@ from shared.identifiers import new_id
 EVERYONE: Final = ("*",)
 """The audience of what every member of the network may learn."""
 
-OPTIONAL_ATTRIBUTES: Final = ("actor", "actormember", "traceparent")
+OPTIONAL_ATTRIBUTES: Final = ("actor", "actormember", "traceparent", "causationid", "hops")
 
 Audience = Annotated[
     tuple[str, ...],
@@ -92,6 +93,12 @@ class Event(BaseModel, Generic[S]):
     actor: str | None = Field(default=None, description="Who did it; absent when time did.")
     actormember: str | None = Field(default=None, description="On whose behalf it was done.")
     traceparent: str | None = None
+    causationid: UUID | None = Field(
+        default=None, description="The event whose webhook led to this one, where that is known."
+    )
+    hops: int | None = Field(
+        default=None, ge=1, description="How many webhooks led, one after the other, to this one."
+    )
     data: Fact[S]
 
     _received: bytes | None = PrivateAttr(default=None)

@@ -1,7 +1,7 @@
 """One request, one transaction, committed before the answer leaves.
 
 `Route` opens it, so that what belongs to every route stands once: the transaction, the remembered
-answer of a request with an Idempotency-Key, strict reading of JSON and of the query.
+answer of a request with an Idempotency-Key, its cause, strict reading of JSON and of the query.
 """
 
 import json
@@ -17,6 +17,7 @@ from fastapi.routing import APIRoute
 from pydantic_core import from_json
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from shared.causation import HEADER, Cause, because_of, read_cause
 from shared.clock import utc_now
 from shared.http.idempotency import Remembering, Replay, is_remembered, remember
 from shared.http.problems import refusal_answer
@@ -47,6 +48,10 @@ class Route(APIRoute):
         async def handle_in_transaction(request: Request) -> Response:
             request = StrictRequest(request.scope, request.receive)
             ensure_known_query(request, known)
+            with because_of(cause_of_request(request)):
+                return await handle_because(request)
+
+        async def handle_because(request: Request) -> Response:
             if request.method in READING:
                 async with AsyncExitStack() as request.state.until_answered:
                     return await handle(request)
@@ -68,6 +73,19 @@ class Route(APIRoute):
             return response
 
         return handle_in_transaction
+
+
+def cause_of_request(request: Request) -> Cause | None:
+    """Read which webhook made the client ask, if one did."""
+    written = request.headers.getlist(HEADER)
+    if not written:
+        return None
+    try:
+        # Given more than once it is one list, as any header is, and no cause.
+        return read_cause(", ".join(written))
+    except ValueError as error:
+        found = {"loc": ("header", HEADER), "msg": str(error), "type": "cause"}
+        raise RequestValidationError([found]) from error
 
 
 def known_query(dependant: Dependant) -> set[str]:

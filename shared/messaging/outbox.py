@@ -8,6 +8,7 @@ from sqlalchemy import event as on
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
+from shared.causation import current_cause
 from shared.contracts.event import Event
 from shared.messaging.tables import OutboxMessage
 from shared.messaging.waking import after_each_commit_with
@@ -42,7 +43,10 @@ def announce(session: AsyncSession | Session, event: Event[Any]) -> None:
     """
     if not ONE_TOKEN.fullmatch(event.subject):
         raise ValueError(f"{event.subject!r} cannot stand in a NATS subject")
-    event = event.model_copy(update={"traceparent": current_traceparent()})
+    stamped: dict[str, Any] = {"traceparent": current_traceparent()}
+    if (cause := current_cause()) is not None:
+        stamped |= {"causationid": cause.event_id, "hops": cause.hops + 1}
+    event = event.model_copy(update=stamped)
     body = event.wire_form()
     if len(body) > BODY_LIMIT_BYTES:
         raise EventTooLarge(

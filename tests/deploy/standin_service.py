@@ -25,6 +25,7 @@ class Answer(BaseHTTPRequestHandler):
             "method": self.command,
             "body_bytes": len(body),
             "request_id": self.headers.get("X-Request-Id"),
+            "cause": self.headers.get("webhook-cause"),
             "forwarded_for": self.headers.get("X-Forwarded-For"),
         }
         content = json.dumps(answer).encode()

@@ -125,6 +125,14 @@ async def test_a_request_id_passes_and_is_made_if_there_is_none(front: Front) ->
     assert len(made.json()["request_id"]) == 36
 
 
+async def test_what_made_a_system_ask_passes(front: Front) -> None:
+    cause = "0196f000-0000-7000-8000-000000000009;hops=2"
+
+    answer = await front.client.get("/api/v1/members", headers={"webhook-cause": cause})
+
+    assert answer.json()["cause"] == cause
+
+
 async def test_a_service_without_a_process_is_an_outage_that_says_when_to_come_back(
     front: Front,
 ) -> None:

@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.notifications.consumers.handshakes import Handshakes
 from services.notifications.consumers.places import Places
+from services.notifications.consumers.prober import Prober
 from services.notifications.consumers.turns import Turn
 from services.notifications.gateways.webhook_client import WebhookClient, origin_of
 from services.notifications.model.destination import Destination, thin_form
@@ -34,6 +35,7 @@ from services.notifications.settings import NotificationsSettings
 from services.notifications.use_cases.claim_lanes import ClaimedLane, DueDelivery, claim_lanes
 from services.notifications.use_cases.queue_webhooks import after_each_queueing
 from services.notifications.use_cases.record_turns import Outcome, Release, record_turns
+from shared.causation import HEADER, Cause, written_cause
 from shared.clock import utc_now
 from shared.database import Sessions, is_outage
 from shared.messaging.patience import Patience, stop_if_cancelled
@@ -89,6 +91,16 @@ class Sender:
             with suppress(SQLAlchemyError, OSError):
                 async with asyncio.timeout(LAST_RECORD_SECONDS):
                     await self._record_the_rest()
+
+    def prober(self) -> Prober:
+        """What tries endpoints that are disabled, in the way in which this sends to all others."""
+        return Prober(
+            self.sessions,
+            learn=self.known.learn,
+            send=self.send,
+            clock=self.clock,
+            pause_seconds=self.settings.timer_seconds,
+        )
 
     async def _claim_forever(self, start: Callable[[Coroutine[Any, Any, None]], object]) -> None:
         patience = Patience(self.settings)
@@ -151,7 +163,7 @@ class Sender:
             self.found.put_nowait(Outcome(claimed, delivery, answer))
 
         turn = Turn(
-            claimed, self.places, send=self._send, note=note, clock=self.clock, ends_at=ends_at
+            claimed, self.places, send=self.send, note=note, clock=self.clock, ends_at=ends_at
         )
         self.turns.add(turn)
         try:
@@ -160,7 +172,7 @@ class Sender:
             self.turns.discard(turn)
             self.found.put_nowait(Release(claimed, turn.lane))
 
-    async def _send(self, claimed: ClaimedLane, delivery: DueDelivery) -> Answer:
+    async def send(self, claimed: ClaimedLane, delivery: DueDelivery) -> Answer:
         """Make one request, signed for the moment at which it is made."""
         now = self.clock()
         try:
@@ -174,7 +186,7 @@ class Sender:
             headers = {
                 **destination.headers,
                 **signed_headers(destination.keys_at(now), name, body, now=now),
-                "webhook-cause": f"{delivery.event_id};hops={delivery.hops}",
+                HEADER: written_cause(Cause(delivery.event_id, delivery.hops)),
             }
             return await self.client.post(destination, body, headers)
         except Exception:  # one delivery that we cannot even try must not stop the others
@@ -302,3 +314,4 @@ async def send_webhooks(place: Workplace) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(handshakes.run())
             group.create_task(sender.run())
+            group.create_task(sender.prober().run())

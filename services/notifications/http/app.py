@@ -11,6 +11,9 @@ from services.notifications.http import (
     webhook_deliveries,
     webhook_endpoints,
     webhook_receivers,
+    webhook_recoveries,
+    webhook_statistics,
+    webhook_test_events,
 )
 from services.notifications.http.feed_watch import FeedWatch
 from services.notifications.model.known import KnownKeys
@@ -35,6 +38,9 @@ def create_app(settings: NotificationsSettings) -> FastAPI:
             event_digests.router,
             events.router,
             event_types.router,
+            webhook_test_events.router,
+            webhook_recoveries.router,
+            webhook_statistics.router,
         ],
         known_keys=KnownKeys,
         woken=woken,

@@ -8,6 +8,7 @@ from services.notifications.model import (
     webhook_delivery,
     webhook_endpoint,
     webhook_lane,
+    webhook_recovery,
     webhook_verification,
 )
 from services.notifications.model.base import Base
@@ -21,6 +22,7 @@ TABLES = (
     webhook_delivery,
     webhook_endpoint,
     webhook_lane,
+    webhook_recovery,
     webhook_verification,
 )
 

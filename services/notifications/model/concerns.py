@@ -10,7 +10,12 @@ from uuid import UUID
 
 from shared.contracts.event import EVERYONE, Event
 from shared.contracts.members import Role
-from shared.contracts.notifications import WebhookEndpointDisabled, WebhookEndpointEvent
+from shared.contracts.notifications import (
+    WebhookEndpointDisabled,
+    WebhookEndpointEvent,
+    WebhookEndpointFailing,
+    WebhookEndpointRecovered,
+)
 from shared.contracts.projects import (
     CommentEdited,
     CommentEvent,
@@ -58,6 +63,8 @@ Reason = Literal[
     "overdue",
     "accountable",
     "endpoint_disabled",
+    "endpoint_failing",
+    "endpoint_recovered",
     "participating",
 ]
 STRENGTH: Final[tuple[Reason, ...]] = (
@@ -74,6 +81,8 @@ STRENGTH: Final[tuple[Reason, ...]] = (
     "overdue",
     "accountable",
     "endpoint_disabled",
+    "endpoint_failing",
+    "endpoint_recovered",
     "participating",
 )
 """Strongest first: whoever is concerned for several reasons is told the strongest."""
@@ -141,9 +150,20 @@ def concerns(event: Event[Any]) -> list[Concern]:
         return [_participants(event, lead=event.data.state.lead)]
     if isinstance(event, CommentEvent):
         return _by_comment(event)
-    if isinstance(event, WebhookEndpointDisabled):
-        return [Concern("endpoint_disabled", ADMINISTRATORS, (event.data.state.member,))]
+    if isinstance(event, WebhookEndpointEvent):
+        return _by_endpoint(event)
     return []
+
+
+def _by_endpoint(event: WebhookEndpointEvent) -> list[Concern]:
+    """Tell those who can repair it what the platform found out, not what they did themselves."""
+    reasons: dict[type[WebhookEndpointEvent], Reason] = {
+        WebhookEndpointFailing: "endpoint_failing",
+        WebhookEndpointDisabled: "endpoint_disabled",
+        WebhookEndpointRecovered: "endpoint_recovered",
+    }
+    reason = reasons.get(type(event))
+    return [] if reason is None else [Concern(reason, ADMINISTRATORS, (event.data.state.member,))]
 
 
 def _by_participation(event: ParticipationEvent) -> list[Concern]:
@@ -302,7 +322,10 @@ def subject_of(event: Event[Any]) -> Subject:
         return Subject("comment", comment.id, comment.project_id, comment.subject_title, by | shown)
     if isinstance(event, WebhookEndpointEvent):
         endpoint = event.data.state
-        shown = endpoint.model_dump(mode="json", include={"url", "status", "status_reason"})
+        shown = endpoint.model_dump(
+            mode="json",
+            include={"url", "status", "status_reason", "failing_since", "disables_at"},
+        )
         return Subject("webhook_endpoint", endpoint.id, None, None, by | shown)
     raise TypeError(f"{event.type} is no subject of an inbox")
 

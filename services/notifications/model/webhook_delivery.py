@@ -1,19 +1,30 @@
 """What waits to be sent to endpoints, what became of it, and every attempt."""
 
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.notifications.model.base import Base
+from services.notifications.model.webhook_recovery import WebhookRecovery
 from shared.identifiers import new_id
-from shared.refusals import NotFound
+from shared.refusals import Forbidden, NotFound
 
 
 class WebhookDeliveryNotFound(NotFound):
     code = "webhook-delivery-not-found"
     title = "There is no such delivery"
+
+
+class FactWithheld(Forbidden):
+    code = "fact-withheld"
+    title = "The member is not told this any more"
+
+
+Trigger = Literal["schedule", "resend", "recovery", "test", "probe"]
+"""What began a round of attempts."""
 
 
 class WebhookMessage(Base, kw_only=True):
@@ -44,8 +55,8 @@ class WebhookDelivery(Base, kw_only=True):
 
     Whoever holds the lane of the endpoint works on it. `step` is the place in the schedule; sending
     it again starts the schedule anew, while `attempts` counts on. `priority` 1 is what is sent
-    again in bulk: it goes behind what is new. Where an endpoint wants the facts about an `entity`
-    in order, none is due before its predecessors.
+    again in bulk, by a recovery: it goes behind what is new. A test is no fact. Where an endpoint
+    wants the facts about an `entity` in order, none is due before its predecessors.
     """
 
     __tablename__ = "webhook_delivery"
@@ -70,6 +81,18 @@ class WebhookDelivery(Base, kw_only=True):
         ),
         Index("ix_webhook_delivery_endpoint_id_created_at", "endpoint_id", "created_at", "id"),
         Index(
+            "ix_webhook_delivery_not_delivered",
+            "endpoint_id",
+            "created_at",
+            "id",
+            postgresql_where=text("state IN ('failed', 'cancelled')"),
+        ),
+        Index(
+            "ix_webhook_delivery_recovery_id",
+            "recovery_id",
+            postgresql_where=text("recovery_id IS NOT NULL"),
+        ),
+        Index(
             "ix_webhook_delivery_finished_at",
             "finished_at",
             postgresql_where=text("finished_at IS NOT NULL"),
@@ -91,6 +114,9 @@ class WebhookDelivery(Base, kw_only=True):
     due_at: Mapped[datetime]
     priority: Mapped[int] = mapped_column(default=0, server_default="0")
     entity: Mapped[str | None] = mapped_column(default=None)
+    trigger: Mapped[str] = mapped_column(default="schedule", server_default="schedule")
+    is_test: Mapped[bool] = mapped_column(default=False, server_default="false")
+    recovery_id: Mapped[UUID | None] = mapped_column(ForeignKey(WebhookRecovery.id), default=None)
     created_at: Mapped[datetime]
     finished_at: Mapped[datetime | None] = mapped_column(default=None)
 
@@ -107,7 +133,7 @@ class WebhookDelivery(Base, kw_only=True):
         if self.state != "pending":
             self.state, self.state_reason, self.finished_at = "pending", None, None
             self.step = 0
-        self.due_at, self.priority = at, 0
+        self.due_at, self.priority, self.trigger = at, 0, "resend"
 
 
 class WebhookAttempt(Base, kw_only=True):
@@ -127,6 +153,7 @@ class WebhookAttempt(Base, kw_only=True):
     status: Mapped[int | None]
     error: Mapped[str | None]
     excerpt: Mapped[str | None]
+    trigger: Mapped[str] = mapped_column(default="schedule", server_default="schedule")
 
 
 def message_id(event_id: UUID) -> str:

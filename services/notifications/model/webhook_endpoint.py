@@ -141,6 +141,8 @@ class WebhookEndpoint(Versioned, Base, kw_only=True):
             self.status_reason = None
         if "url" in changed:
             self.verified_at, self.allowed_rate = None, None
+            # Whoever activates it again starts afresh.
+            self.failing_since, self.disables_at, self.warnings = None, None, 0
         if changed:
             self._touch(at)
         return bool(changed)
@@ -169,8 +171,10 @@ class WebhookEndpoint(Versioned, Base, kw_only=True):
         """Rise to a new version, by which senders see that they must read its keys again."""
         self._touch(at)
 
-    def disable(self, reason: str, *, at: datetime) -> bool:
+    def disable(self, reason: str, *, at: datetime, failing_since: datetime | None = None) -> bool:
         """Send nothing there any more, until its owner activates it again.
+
+        What is disabled for `failing` is tried now and then, and activated if it is well.
 
         Returns:
             Whether that is new.
@@ -178,7 +182,13 @@ class WebhookEndpoint(Versioned, Base, kw_only=True):
         if self.status in {"disabled", "deleted"}:
             return False
         self._become("disabled", reason, at)
+        self.failing_since, self.disables_at = failing_since or self.failing_since, None
         return True
+
+    @property
+    def is_tried(self) -> bool:
+        """Whether it may turn out to be well again."""
+        return self.status == "disabled" and self.status_reason == "failing"
 
     def warn(self, failing_since: datetime, *, disables_at: datetime, at: datetime) -> None:
         """Tell its owner that it fails, and when it will be disabled if that goes on."""
@@ -195,13 +205,23 @@ class WebhookEndpoint(Versioned, Base, kw_only=True):
         self._become("deleted", None, at)
 
     def ensure_active(self) -> None:
-        """Refuse what makes sense only for an endpoint that is sent to.
+        """Refuse what makes sense only for an endpoint that may be sent to.
 
         Raises:
             WebhookEndpointNotActive: it is paused or disabled.
         """
         if self.status != "active":
             raise WebhookEndpointNotActive(f"It is {self.status}; activate it first.")
+
+    def ensure_sent_to(self) -> None:
+        """Refuse what makes sense only for an endpoint that is sent to.
+
+        Raises:
+            WebhookEndpointNotActive: it is paused or disabled, or its receiver has not agreed.
+        """
+        self.ensure_active()
+        if self.verified_at is None:
+            raise WebhookEndpointNotActive("Its receiver has not said yet that it wants facts.")
 
     def _become(self, status: str, reason: str | None, at: datetime) -> None:
         self.status, self.status_reason = status, reason

@@ -18,6 +18,7 @@ from services.notifications.model.base import Base
 from services.notifications.model.retrying import PAUSE_MAX, THROTTLING, Answer, pause_asked_for
 
 Pace = Literal["fast", "slow"]
+Held = Literal["failing", "retry_after", "rate"]
 
 QUANTUM: Final = 16
 """Deliveries of one turn; then the lane goes to the end of the queue."""
@@ -95,6 +96,15 @@ class Lane:
 
     def is_held(self, now: datetime) -> bool:
         return self.held_until is not None and self.held_until > now
+
+    def held_because(self, now: datetime) -> Held | None:
+        """Say why nothing is sent at present, if nothing is."""
+        if not self.is_held(now):
+            return None
+        if self.tries:
+            return "failing"
+        is_within_rate = self.free_at is None or self.free_at <= now
+        return "retry_after" if is_within_rate else "rate"
 
     def sending(self, bounds: Bounds, *, now: datetime) -> "Lane":
         """Count a request against the rate, which may come in bursts of a second's worth.

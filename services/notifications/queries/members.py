@@ -27,6 +27,12 @@ async def is_active(session: AsyncSession, member: str) -> bool:
     return known is not None and known.status == "active"
 
 
+async def is_kept_out(session: AsyncSession, member: str) -> bool:
+    """Tell whether the member is known not to take part at present."""
+    known = await session.get(KnownMember, member)
+    return known is not None and known.status != "active"
+
+
 async def ensure_active(session: AsyncSession, member: str) -> None:
     """Refuse what only members may do that take part at present.
 

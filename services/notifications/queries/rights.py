@@ -5,6 +5,23 @@ took part in a project is not told it afterwards, but for what became of its own
 nothing is known yet nothing is taken away: the fact named the member, and copies may be late.
 """
 
+from typing import Final
+
+HOPS_MAX: Final = 3
+"""So often a member's own facts may come back to it as the cause of its next ones."""
+
+
+def hindrance_to_send(member: str) -> str:
+    """SQL for why a fact is not sent to a member: as `hindrance`, or as it is its own `loop`.
+
+    Args:
+        member: an expression for its slug, such as `l.member`.
+    """
+    return f"""
+    CASE WHEN m.acting_member = {member} AND m.hops > {HOPS_MAX} THEN 'loop'
+    ELSE {hindrance(member)} END
+    """
+
 
 def hindrance(member: str) -> str:
     """SQL for why a member is not told a fact any more: `left_project`, or null.

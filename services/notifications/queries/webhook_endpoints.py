@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import and_, func, or_, select, text
@@ -15,10 +16,15 @@ from services.notifications.model.webhook_endpoint import (
     WebhookProjectUnknown,
     WebhookSecret,
 )
+from services.notifications.model.webhook_lane import WebhookLane
 from services.notifications.model.webhook_verification import WebhookVerification
 from services.notifications.queries.inbox_items import is_visible_to
 from shared.actor import Actor
 from shared.http.paging import Paging
+
+LOCK: Final = {"key_share": True}
+"""Against changes, but not against whoever queues something for the endpoint and holds its lane:
+whoever has locked the endpoint wants the lane next."""
 
 
 async def webhook_endpoints(
@@ -52,7 +58,9 @@ async def visible_endpoint(
     Raises:
         WebhookEndpointNotFound: there is none, it is another member's, or it was deleted.
     """
-    endpoint = await session.get(WebhookEndpoint, endpoint_id, with_for_update=for_change or None)
+    endpoint = await session.get(
+        WebhookEndpoint, endpoint_id, with_for_update=LOCK if for_change else None
+    )
     if endpoint is None or endpoint.member != actor.member or endpoint.status == "deleted":
         raise WebhookEndpointNotFound(f"Your member has no webhook endpoint {endpoint_id}.")
     return endpoint
@@ -144,7 +152,15 @@ async def public_keys(
 
 async def endpoint_for_change(session: AsyncSession, endpoint_id: UUID) -> WebhookEndpoint:
     """Load an endpoint for the platform itself, locked until the transaction ends."""
-    return await session.get_one(WebhookEndpoint, endpoint_id, with_for_update=True)
+    return await session.get_one(WebhookEndpoint, endpoint_id, with_for_update=LOCK)
+
+
+async def fence_of(session: AsyncSession, endpoint_id: UUID) -> int | None:
+    """Tell how often the lane of an endpoint was taken."""
+    found: int | None = await session.scalar(
+        select(WebhookLane.fence).where(WebhookLane.endpoint_id == endpoint_id)
+    )
+    return found
 
 
 async def endpoints_to_come(session: AsyncSession, member: str) -> int:

@@ -10,13 +10,10 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.notifications.model.webhook_lane import HOLD, Bounds, Lane, Pace
-from services.notifications.queries.rights import hindrance
+from services.notifications.queries.rights import hindrance_to_send
 
 CANDIDATES: Final = 4
 """So many times more lanes are looked at than taken, to give each member its turn."""
-
-HOPS_MAX: Final = 3
-"""So often a member's own facts may come back to it as the cause of its next ones."""
 
 LANE: Final = tuple(field.name for field in fields(Lane))
 
@@ -50,8 +47,7 @@ RETURNING l.endpoint_id, l.member, l.fence, {", ".join(f"l.{name}" for name in L
 
 TAKE: Final = f"""
 SELECT d.endpoint_id, d.id, d.step, d.event_id, d.entity, m.body, m.hops,
-    CASE WHEN m.acting_member = l.member AND m.hops > {HOPS_MAX} THEN 'loop'
-    ELSE {hindrance("l.member")} END AS hindrance
+    {hindrance_to_send("l.member")} AS hindrance
 FROM unnest(CAST(:endpoints AS uuid[]), CAST(:members AS text[]), CAST(:lengths AS int[]))
     AS l (endpoint_id, member, length)
 CROSS JOIN LATERAL (

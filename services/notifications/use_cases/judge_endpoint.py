@@ -6,7 +6,8 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.notifications.model.webhook_endpoint import Patience, WebhookEndpoint
-from services.notifications.queries.webhook_endpoints import endpoint_for_change
+from services.notifications.model.webhook_recovery import PROBED_FIRST, WebhookProbe
+from services.notifications.queries.webhook_endpoints import endpoint_for_change, fence_of
 from shared.actor import Actor
 from shared.contracts.notifications import (
     WebhookEndpointDisabled,
@@ -23,6 +24,7 @@ async def judge_endpoint(
     failing_since: datetime | None,
     *,
     warnings: int,
+    fence: int,
     is_gone: bool,
     patience: Patience,
     now: datetime,
@@ -31,9 +33,10 @@ async def judge_endpoint(
 
     Args:
         session: whose transaction it belongs to.
-        endpoint_id: of an endpoint whose lane the caller holds.
+        endpoint_id: of an endpoint whose lane the caller holds, or held.
         failing_since: first failure after the last success, if it fails.
         warnings: how many its owner has heard, as far as the caller knows.
+        fence: of the lane, when the caller took it: who lost it knows only what was.
         is_gone: whether the receiver said so.
         patience: with failing endpoints.
         now: when it is judged.
@@ -41,19 +44,24 @@ async def judge_endpoint(
     if not is_gone and patience.notice(failing_since, warnings=warnings, now=now) is None:
         return
     endpoint = await endpoint_for_change(session, endpoint_id)
+    if await fence_of(session, endpoint_id) != fence:
+        return
     before = endpoint.state()
     happened = (
         _disabled(endpoint, "gone", now)
         if is_gone
         else _judged(endpoint, failing_since, patience, now)
     )
-    if happened is not None:
-        announce(
-            session,
-            happened.about(
-                endpoint.state(), before=before, by=Actor.CLOCK, at=now, audience=(endpoint.member,)
-            ),
-        )
+    if happened is None:
+        return
+    if endpoint.is_tried:
+        await session.merge(WebhookProbe(endpoint_id=endpoint.id, due_at=now + PROBED_FIRST))
+    announce(
+        session,
+        happened.about(
+            endpoint.state(), before=before, by=Actor.CLOCK, at=now, audience=(endpoint.member,)
+        ),
+    )
 
 
 def _judged(
@@ -69,12 +77,13 @@ def _judged(
     if failing_since is None or notice is None:
         return None
     if notice == "disable":
-        return _disabled(endpoint, "failing", now)
+        return _disabled(endpoint, "failing", now, failing_since)
     endpoint.warn(failing_since, disables_at=failing_since + patience.disable_after, at=now)
     return WebhookEndpointFailing
 
 
 def _disabled(
-    endpoint: WebhookEndpoint, reason: str, now: datetime
+    endpoint: WebhookEndpoint, reason: str, now: datetime, failing_since: datetime | None = None
 ) -> type[WebhookEndpointEvent] | None:
-    return WebhookEndpointDisabled if endpoint.disable(reason, at=now) else None
+    is_new = endpoint.disable(reason, at=now, failing_since=failing_since)
+    return WebhookEndpointDisabled if is_new else None

@@ -11,36 +11,48 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.notifications.model.event_types import ALL
+from services.notifications.queries.wishes import WANTED
+from services.notifications.use_cases.keep_order import keep_order
 from shared.messaging.waking import after_each_commit_with
 
 LOCK_ORDERED: Final = """
 SELECT FROM webhook_lane l
 JOIN webhook_endpoint e ON e.id = l.endpoint_id AND e.ordering = 'entity'
 WHERE e.member IN (SELECT member FROM feed_entry WHERE event_id = ANY (CAST(:events AS uuid[])))
-  AND e.status = 'active'
+  AND e.status = 'active' AND (CAST(:endpoint AS uuid) IS NULL OR e.id = :endpoint)
 ORDER BY l.endpoint_id
 FOR UPDATE OF l
 """
 
-WANTED: Final = """
-    e.status = 'active' AND e.verified_at IS NOT NULL
-    AND e.event_types && ARRAY[
-        m.event_type, split_part(m.event_type, '.', 1) || '.' || split_part(m.event_type, '.', 2)
-        || '.*', CAST(:all_types AS text)
-    ]
-    AND (e.project_ids = '{}' OR m.project_id = ANY (e.project_ids))
-    AND e.created_at <= m.occurred_at
-"""
+HOPS_SLOW: Final = 8
+"""So many webhooks may have led to a fact, one after the other; then it is told later and later."""
 
-DUE: Final = """
-    greatest(CAST(:now AS timestamptz), (
+DUE: Final = f"""
+    greatest(CAST(:now AS timestamptz) + CASE WHEN m.hops > {HOPS_SLOW} THEN
+        least(interval '1 hour', interval '1 second' * 2 ^ least(m.hops - {HOPS_SLOW}, 12))
+    ELSE interval '0' END, (
         SELECT max(p.due_at) FROM webhook_delivery p
         WHERE e.ordering = 'entity' AND p.endpoint_id = e.id AND p.state = 'pending'
           AND p.entity = m.entity
     ))
+"""  # noqa: S608 -- made of constants
+"""Where order is asked for, not before what still waits about the same entity.
+
+What systems make each other say again and again slows down, but is never kept from anybody: they
+may be wrong about the cause. In the feeds it stands at once.
 """
-"""Where order is asked for, not before what still waits about the same entity."""
+
+PRIORITY: Final = """
+    greatest(CAST(:priority AS bigint), (
+        SELECT max(p.priority + 0) FROM webhook_delivery p
+        WHERE e.ordering = 'entity' AND p.endpoint_id = e.id AND p.state = 'pending'
+          AND p.entity = m.entity
+    ))
+"""
+"""Where order is asked for, what is new does not overtake what is made up for.
+
+`+ 0` keeps PostgreSQL from walking all that waits for the endpoint in the order of priority.
+"""
 
 WAKE: Final = """
 INSERT INTO webhook_lane (endpoint_id, member, next_due_at)
@@ -55,15 +67,18 @@ QUEUEING: Final = f"""
 WITH made AS (
     INSERT INTO webhook_delivery (
         id, endpoint_id, event_id, event_type, occurred_at, entity, state, attempts, step, due_at,
-        priority, created_at
+        priority, trigger, recovery_id, created_at
     )
     SELECT
         uuidv7(), e.id, m.event_id, m.event_type, m.occurred_at,
         CASE WHEN e.ordering = 'entity' THEN m.entity END, 'pending', 0, 0, {DUE},
-        CAST(:priority AS bigint), CAST(:now AS timestamptz)
+        {PRIORITY}, CASE WHEN CAST(:recovery AS uuid) IS NULL THEN 'schedule' ELSE 'recovery' END,
+        CAST(:recovery AS uuid), CAST(:now AS timestamptz)
     FROM feed_entry f
     JOIN webhook_message m ON m.event_id = f.event_id
     JOIN webhook_endpoint e ON e.member = f.member AND {WANTED}
+        -- A recovery brings an endpoint what is older than it is; the member was told it then.
+        AND (e.created_at <= m.occurred_at OR CAST(:recovery AS uuid) IS NOT NULL)
     WHERE %s
     ORDER BY e.id, f.sequence
     ON CONFLICT (endpoint_id, event_id) DO NOTHING
@@ -72,7 +87,13 @@ WITH made AS (
     SELECT e.id AS endpoint_id, e.member FROM webhook_endpoint e
     WHERE e.id IN (SELECT endpoint_id FROM made)
 ), woken AS ({WAKE})
-SELECT count(*) FROM made
+SELECT
+    count(*) AS made,
+    EXISTS (
+        SELECT FROM webhook_message m
+        WHERE m.event_id = ANY (CAST(:events AS uuid[])) AND m.hops > {HOPS_SLOW}
+    ) AS some_are_late
+FROM made
 """  # noqa: S608 -- made of constants
 
 QUEUE: Final = (
@@ -99,6 +120,7 @@ async def queue_webhooks(
     now: datetime,
     endpoint_id: UUID | None = None,
     priority: int = 0,
+    recovery_id: UUID | None = None,
 ) -> int:
     """Queue facts that stand in feeds, once for every active endpoint that wants to hear of them.
 
@@ -110,22 +132,27 @@ async def queue_webhooks(
         now: when it is done.
         endpoint_id: for this endpoint alone, if not for all.
         priority: 1 puts them behind what is new.
+        recovery_id: the recovery that they belong to, which also brings what is older.
 
     Returns:
         How many deliveries there are now that were not there before.
     """
     # Whoever sets the time of a next attempt holds the lane: what is queued here sees it.
-    await session.execute(text(LOCK_ORDERED), {"events": events})
-    made: int = await session.scalar(
+    await session.execute(text(LOCK_ORDERED), {"events": events, "endpoint": endpoint_id})
+    result = await session.execute(
         text(QUEUE),
         {
             "events": events,
             "endpoint": endpoint_id,
             "priority": priority,
-            "all_types": ALL,
+            "recovery": recovery_id,
             "now": now,
         },
     )
+    made: int
+    made, some_are_late = result.one()
+    if made and (some_are_late or priority):
+        await keep_order(session, events, endpoint_id=endpoint_id)
     if made:
         session.info["webhooks_queued"] = True
     return made
@@ -152,8 +179,9 @@ async def queue_missed(
             "endpoint": endpoint_id,
             "member": member,
             "since": since - OVERLAP,
+            "events": [],
+            "recovery": None,
             "priority": 0,
-            "all_types": ALL,
             "now": now,
         },
     )

@@ -43,24 +43,30 @@ WHERE d.id = v.id AND d.state = 'pending'
 
 NOTE_ATTEMPTS: Final = """
 INSERT INTO webhook_attempt (
-    id, delivery_id, endpoint_id, started_at, duration_ms, status, error, excerpt
+    id, delivery_id, endpoint_id, started_at, duration_ms, status, error, excerpt, trigger
 )
-SELECT a.* FROM unnest(
+SELECT a.*, d.trigger FROM unnest(
     CAST(:ids AS uuid[]), CAST(:deliveries AS uuid[]), CAST(:endpoints AS uuid[]),
     CAST(:started AS timestamptz[]), CAST(:durations AS int[]), CAST(:statuses AS int[]),
     CAST(:errors AS text[]), CAST(:excerpts AS text[])
 ) AS a (id, delivery_id, endpoint_id, started_at, duration_ms, status, error, excerpt)
-WHERE EXISTS (SELECT FROM webhook_delivery d WHERE d.id = a.delivery_id)
+JOIN webhook_delivery d ON d.id = a.delivery_id
 """
 
 HOLD_BACK: Final = """
-UPDATE webhook_delivery d SET due_at = v.due_at
-FROM unnest(CAST(:endpoints AS uuid[]), CAST(:entities AS text[]), CAST(:dues AS timestamptz[]))
-    AS v (endpoint_id, entity, due_at)
-WHERE d.endpoint_id = v.endpoint_id AND d.entity = v.entity AND d.state = 'pending'
-  AND d.due_at < v.due_at
+UPDATE webhook_delivery d SET due_at = late.due_at
+FROM (
+    SELECT p.id, v.due_at + interval '1 microsecond' * row_number() OVER (
+        PARTITION BY p.endpoint_id, p.entity ORDER BY p.due_at, p.id
+    ) AS due_at
+    FROM unnest(CAST(:endpoints AS uuid[]), CAST(:entities AS text[]), CAST(:dues AS timestamptz[]))
+        AS v (endpoint_id, entity, due_at)
+    JOIN webhook_delivery p ON p.endpoint_id = v.endpoint_id AND p.entity = v.entity
+     AND p.state = 'pending' AND p.due_at < v.due_at
+) late
+WHERE d.id = late.id
 """
-"""Where order is asked for: what follows waits for what failed."""
+"""Where order is asked for: what follows waits for what failed, and goes on after it in order."""
 
 NEXT: Final = """
     SELECT min(due_at) AS due_at FROM (
@@ -123,11 +129,14 @@ async def record_turns(
     }
     # Endpoints before lanes, as everybody locks them in this order.
     for release in releases:
+        if not _has_shown(release):
+            continue
         await judge_endpoint(
             session,
             release.claimed.endpoint_id,
             release.lane.failing_since,
             warnings=release.claimed.warnings,
+            fence=release.claimed.fence,
             is_gone=release.claimed.endpoint_id in gone,
             patience=patience,
             now=now,
@@ -147,6 +156,12 @@ async def record_turns(
             text(FREE),
             {"lanes": to_json([_row(each) for each in releases]).decode(), "mine": sorted(mine)},
         )
+
+
+def _has_shown(release: Release) -> bool:
+    """Tell whether a turn shows how the endpoint is: that it fails, or has just succeeded."""
+    lane, before = release.lane, release.claimed.lane
+    return lane.failing_since is not None or lane.succeeded_at != before.succeeded_at
 
 
 async def _hold(session: AsyncSession, lanes: Sequence[ClaimedLane]) -> set[UUID]:

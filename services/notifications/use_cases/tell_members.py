@@ -140,5 +140,5 @@ def _message(event: Event[Any], now: datetime) -> dict[str, Any]:
         "about_member": state.member if about_place else None,
         "is_for_all": event.audience == EVERYONE,
         "acting_member": event.actormember,
-        "hops": 0,
+        "hops": event.hops or 0,
     }

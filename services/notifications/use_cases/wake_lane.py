@@ -32,14 +32,28 @@ async def wake_lane(session: AsyncSession, endpoint: WebhookEndpoint, *, now: da
 
 
 HURRY: Final = """
-UPDATE webhook_lane SET next_due_at = least(
-    next_due_at, greatest(CAST(:now AS timestamptz), held_until, leased_until)
+INSERT INTO webhook_lane AS known (endpoint_id, member, next_due_at)
+VALUES (:endpoint, :member, :now)
+ON CONFLICT (endpoint_id) DO UPDATE SET next_due_at = least(
+    known.next_due_at, greatest(excluded.next_due_at, known.held_until, known.leased_until)
 )
-WHERE endpoint_id = :endpoint
 """
 
 
-async def hurry_lane(session: AsyncSession, endpoint_id: UUID, *, now: datetime) -> None:
+async def hurry_lane(session: AsyncSession, endpoint: WebhookEndpoint, *, now: datetime) -> None:
     """Let a sender look for what has become due, as soon as the lane allows."""
-    await session.execute(text(HURRY), {"endpoint": endpoint_id, "now": now})
+    await session.execute(
+        text(HURRY), {"endpoint": endpoint.id, "member": endpoint.member, "now": now}
+    )
     session.info["webhooks_queued"] = True
+
+
+HOLD: Final = "SELECT FROM webhook_lane WHERE endpoint_id = :endpoint FOR UPDATE"
+
+
+async def hold_lane(session: AsyncSession, endpoint_id: UUID) -> None:
+    """Keep senders from recording what came of the endpoint's deliveries meanwhile.
+
+    For whoever changes them: a sender locks the lane first, and then the deliveries.
+    """
+    await session.execute(text(HOLD), {"endpoint": endpoint_id})

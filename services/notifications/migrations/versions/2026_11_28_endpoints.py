@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "notifications_0007_endpoints"
-down_revision = "notifications_0006_event_feed"
+revision = "notifications_0007"
+down_revision = "notifications_0006"
 branch_labels = None
 depends_on = None
 

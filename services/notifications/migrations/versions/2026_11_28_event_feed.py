@@ -6,7 +6,7 @@ And a way to find all that was said of somebody, in the feed as well as in deliv
 import sqlalchemy as sa
 from alembic import op
 
-revision = "notifications_0006_event_feed"
+revision = "notifications_0006"
 down_revision = "notifications_0005"
 branch_labels = None
 depends_on = None
