@@ -65,7 +65,7 @@ class Place:
     async def rates(self, run: Run) -> AsyncIterator[Finding]:
         """Deliveries a second, beside what the HTTP client alone can do."""
         count = run.count(8_000, 2_000)
-        for what, url in (("", self.plain),):
+        for what, url in (("", self.plain), (", with TLS", self.tls)):
             async with (
                 self.town([f"{url}/{n}" for n in range(100)]) as town,
                 self.sender() as wake,
