@@ -50,6 +50,7 @@ class Journey:
         self._report.equal("nothing in it can change any more", project["allowed_actions"], [])
         await self._news.check_inboxes_of_others()
         await self._news.check_webhooks(self.things, self.told)
+        await self._news.check_feeds(self.things, self.told)
 
     async def _invite(self, path: str) -> None:
         places = {

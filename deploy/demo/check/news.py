@@ -86,6 +86,31 @@ class News:
         )
         self._report.equal("Tomsk's system received none of them", tomsk, [])
 
+    async def check_feeds(self, things: list[str], told: list[str]) -> None:
+        """Check that what cities pull has no gap, and is what their systems were sent."""
+        feeds = dict(
+            zip(
+                ("seoul", "tomsk"),
+                await asyncio.gather(self._world.feed("seoul"), self._world.feed("tomsk")),
+                strict=True,
+            )
+        )
+        for member, feed in feeds.items():
+            numbers = [item["sequence"] for item in feed]
+            self._report.that(
+                f"the feed of {member.title()} has no gap",
+                numbers == list(range(1, len(numbers) + 1)),
+                numbers,
+            )
+        events = {
+            member: [item["event"] for item in feed if item["event"] is not None]
+            for member, feed in feeds.items()
+        }
+        found = sorted(happened(each) for each in events["seoul"] if each["subject"] in things)
+        self._report.equal("Seoul pulls the same facts", found, sorted(told))
+        foreign = [happened(each) for each in events["tomsk"] if each["subject"] in things]
+        self._report.equal("Tomsk pulls none of them", foreign, [])
+
     async def _inbox(self, official: str) -> dict[str, Any]:
         member, _, _ = official.partition(" ")
         return await self._world.inbox(member, self._officials[official], self.project)

@@ -44,6 +44,16 @@ class World:
         answer = await self.http.get(f"{self.demo['receiver_url']}/arrivals.json")
         return [each["body"] for each in answer.raise_for_status().json() if each["hook"] == hook]
 
+    async def feed(self, member: str) -> list[dict[str, Any]]:
+        """Pull all that a member was told, as one of its systems would."""
+        items: list[dict[str, Any]] = []
+        after, end = 0, 1
+        while after < end:
+            part = await self[member].get("/api/v1/events", after=after, limit=200)
+            items += part["items"]
+            after, end = part["next"], part["end"]
+        return items
+
     async def officials(self, member: str) -> dict[str, str]:
         """Ids of those of a city's officials who had a role first, by role."""
         found = await self[member].all_of(f"/api/v1/members/{member}/officials")
