@@ -187,7 +187,8 @@ class Listener:
         moment = datetime.now().astimezone().strftime("%H:%M:%S")
         # Neither markup nor control characters: what comes from outside colours nothing here.
         text = "".join(each if each.isprintable() else "·" for each in text)
-        self.console.print(Text.assemble((moment, "dim"), "  ", (f"{what:<9}", style), " ", text))
+        line = Text.assemble((moment, "dim"), "  ", (f"{what:<9}", style), " ", text)
+        self.console.print(line, soft_wrap=True)
 
     @asynccontextmanager
     async def listening(self, port: int) -> AsyncIterator[str]:
