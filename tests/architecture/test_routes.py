@@ -35,7 +35,12 @@ def application(service: str) -> FastAPI:
 APPS = {service: application(service) for service in SERVICES}
 
 
-PUBLIC = {"/api/v1/events/jwks", "/api/v1/event-types", "/api/v1/event-types/{event_type}"}
+PUBLIC = {
+    "/api/v1/events/jwks",
+    "/api/v1/event-types",
+    "/api/v1/event-types/{event_type}",
+    "/api/v1/webhook-endpoints/{endpoint_id}/jwks",
+}
 """What whoever comes may read: what describes the platform, and the keys to check what it signs."""
 
 

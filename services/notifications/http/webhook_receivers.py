@@ -19,7 +19,7 @@ from shared.http.problems import refusals
 from shared.http.transaction import Now, Route, Transaction
 
 router = APIRouter(
-    prefix="/api/v1/webhook-endpoints/{endpoint_id}", route_class=Route, include_in_schema=False
+    prefix="/api/v1/webhook-endpoints/{endpoint_id}", tags=["webhook endpoints"], route_class=Route
 )
 
 KEYS_FRESH_SECONDS: Final = 300
@@ -40,7 +40,7 @@ async def get_webhook_keys(endpoint_id: UUID, session: Transaction, now: Now) ->
     )
 
 
-@router.get("/consents/{token}", responses=refusals(WebhookConsentNotFound))
+@router.get("/consents/{token}", include_in_schema=False, responses=refusals(WebhookConsentNotFound))
 async def get_webhook_consent(
     endpoint_id: UUID, token: str, request: Request, now: Now, rate: AllowedRate = None
 ) -> Response:
@@ -53,7 +53,7 @@ async def get_webhook_consent(
     return _thanks()
 
 
-@router.post("/consents/{token}", responses=refusals(WebhookConsentNotFound))
+@router.post("/consents/{token}", include_in_schema=False, responses=refusals(WebhookConsentNotFound))
 async def post_webhook_consent(
     endpoint_id: UUID, token: str, session: Transaction, now: Now, rate: AllowedRate = None
 ) -> Response:
