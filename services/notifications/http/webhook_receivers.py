@@ -40,7 +40,9 @@ async def get_webhook_keys(endpoint_id: UUID, session: Transaction, now: Now) ->
     )
 
 
-@router.get("/consents/{token}", include_in_schema=False, responses=refusals(WebhookConsentNotFound))
+@router.get(
+    "/consents/{token}", include_in_schema=False, responses=refusals(WebhookConsentNotFound)
+)
 async def get_webhook_consent(
     endpoint_id: UUID, token: str, request: Request, now: Now, rate: AllowedRate = None
 ) -> Response:
@@ -53,7 +55,9 @@ async def get_webhook_consent(
     return _thanks()
 
 
-@router.post("/consents/{token}", include_in_schema=False, responses=refusals(WebhookConsentNotFound))
+@router.post(
+    "/consents/{token}", include_in_schema=False, responses=refusals(WebhookConsentNotFound)
+)
 async def post_webhook_consent(
     endpoint_id: UUID, token: str, session: Transaction, now: Now, rate: AllowedRate = None
 ) -> Response:
