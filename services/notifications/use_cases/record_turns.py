@@ -127,8 +127,8 @@ async def record_turns(
         for outcome in outcomes
         if outcome.answer is not None and outcome.answer.is_gone
     }
-    # Endpoints before lanes, as everybody locks them in this order.
-    for release in releases:
+    # Endpoints before lanes, as everybody locks them in this order, and each kind by their ids.
+    for release in sorted(releases, key=lambda each: each.claimed.endpoint_id):
         if not _has_shown(release):
             continue
         await judge_endpoint(

@@ -89,23 +89,31 @@ async def tell_members(
         [_message(event, now) for event in events],
     )
     await _enter(session, [(event.id, " ".join(event.audience)) for event in events], now=now)
+    missed = set[UUID]()
     for event in members:
         if event.data.state.status == "active":
-            await _catch_up(session, event, now=now)
+            missed.update(await _catch_up(session, event, now=now))
+    wake_others(session)
+    # Once, as lanes are locked in their order.
+    await queue_webhooks(session, [*(event.id for event in events), *missed], now=now)
 
 
-async def _catch_up(session: AsyncSession, event: MemberEvent, *, now: datetime) -> None:
+async def _catch_up(session: AsyncSession, event: MemberEvent, *, now: datetime) -> Sequence[UUID]:
     """Tell a member what everybody was told since it takes part, before we heard of it.
 
     Facts of different kinds arrive in any order.
+
+    Returns:
+        What that was.
     """
-    missed = await session.scalars(text(CATCH_UP), {"member": event.subject, "since": event.time})
-    await _enter(session, [(event_id, event.subject) for event_id in missed], now=now)
+    found = await session.scalars(text(CATCH_UP), {"member": event.subject, "since": event.time})
+    missed = found.all()
+    if missed:
+        await _enter(session, [(event_id, event.subject) for event_id in missed], now=now)
+    return missed
 
 
 async def _enter(session: AsyncSession, told: Sequence[tuple[UUID, str]], *, now: datetime) -> None:
-    if not told:
-        return
     events = [event_id for event_id, _ in told]
     await session.execute(
         text(ENTER),
@@ -116,8 +124,6 @@ async def _enter(session: AsyncSession, told: Sequence[tuple[UUID, str]], *, now
             "now": now,
         },
     )
-    wake_others(session)
-    await queue_webhooks(session, events, now=now)
 
 
 def entity_of(event: Event[Any]) -> str:
