@@ -7,15 +7,26 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.notifications.consumers.sender import Sender
+from services.notifications.model.retrying import Answer
+from services.notifications.model.webhook_delivery import WebhookDelivery
 from services.notifications.settings import NotificationsSettings
+from shared.clock import utc_now
 from shared.database import Sessions
 from shared.identifiers import new_id
 from tests.conftest import Database
-from tests.notifications.endpoints import attempts, client_of, deliveries, make_endpoint
+from tests.notifications.endpoints import (
+    attempts,
+    claim,
+    client_of,
+    deliveries,
+    make_endpoint,
+    record,
+)
 from tests.notifications.hearing import Ears, project
 from tests.notifications.receiver import answering, receiving
 
@@ -66,3 +77,33 @@ async def test_an_attempt_counts_once(
     assert (failed.state, failed.attempts, failed.step) == ("pending", 1, 1)
     assert len(await attempts(sessions)) == 2
     assert failed.due_at - failed.created_at > timedelta(minutes=50)
+
+
+async def test_what_arrived_while_it_was_cancelled_has_arrived(
+    ears: Ears, sessions: Sessions
+) -> None:
+    await make_endpoint(sessions)
+    await ears.hear(project(new_id()), project(new_id()), only="webhooks")
+    now = utc_now()
+    async with sessions.begin() as session:
+        [lane] = await claim(session, now=now)
+        await session.execute(
+            update(WebhookDelivery).values(
+                state="cancelled", state_reason="recovery_cancelled", finished_at=now
+            )
+        )
+    arrived, refused = lane.deliveries
+
+    async with sessions.begin() as session:
+        await record(
+            session,
+            (lane, arrived, Answer(now, 20, status=204)),
+            (lane, refused, Answer(now, 20, status=500)),
+            now=now,
+        )
+
+    found = {one.id: (one.state, one.state_reason) for one in await deliveries(sessions)}
+    assert found == {
+        arrived.id: ("delivered", None),
+        refused.id: ("cancelled", "recovery_cancelled"),
+    }

@@ -38,7 +38,7 @@ FROM unnest(
     CAST(:ids AS uuid[]), CAST(:states AS text[]), CAST(:reasons AS text[]),
     CAST(:dues AS timestamptz[]), CAST(:attempts AS int[]), CAST(:made AS uuid[])
 ) AS v (id, state, reason, due_at, attempts, attempt_id)
-WHERE d.id = v.id AND d.state = 'pending'
+WHERE d.id = v.id AND (d.state = 'pending' OR d.state = 'cancelled' AND v.state = 'delivered')
   AND NOT EXISTS (SELECT FROM webhook_attempt a WHERE a.id = v.attempt_id)
 """
 """An attempt that stands there already was written down by a commit that nobody heard of."""
