@@ -167,6 +167,25 @@ async def queue_webhooks(
     return made
 
 
+MISSED_AT_ONCE: Final = 5_000
+"""Of so many facts what an endpoint missed is queued where it is found; else it takes too long."""
+
+MANY_MISSED: Final = """
+SELECT EXISTS (
+    SELECT FROM feed_entry WHERE member = :member AND recorded_at >= :since
+    ORDER BY recorded_at, sequence OFFSET :many
+)
+"""
+
+
+async def are_too_many(session: AsyncSession, member: str, *, since: datetime) -> bool:
+    """Tell whether more has entered a feed since a moment than `queue_missed` may look at."""
+    found: bool = await session.scalar(
+        text(MANY_MISSED), {"member": member, "since": since - OVERLAP, "many": MISSED_AT_ONCE}
+    )
+    return found
+
+
 async def queue_missed(
     session: AsyncSession, endpoint_id: UUID, member: str, *, since: datetime, now: datetime
 ) -> int:
