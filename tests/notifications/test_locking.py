@@ -11,16 +11,19 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.notifications.model.retrying import Answer
 from services.notifications.model.webhook_endpoint import WebhookEndpoint
+from services.notifications.model.webhook_recovery import WebhookProbe, WebhookRecovery
 from services.notifications.model.webhook_verification import WebhookConsent, WebhookVerification
 from services.notifications.queries.webhook_endpoints import (
     endpoint_for_change,
     verification_for_change,
 )
 from services.notifications.use_cases.give_consent import give_consent
+from services.notifications.use_cases.probe_endpoint import claim_probe, record_probe
 from services.notifications.use_cases.record_handshake import hold_feed
 from services.notifications.use_cases.wake_lane import hold_lane
 from shared.clock import utc_now
@@ -28,7 +31,7 @@ from shared.database import Sessions
 from shared.identifiers import new_id
 from shared.one_time import hash_of
 from tests.conftest import Database
-from tests.notifications.endpoints import Made, deliveries, make_endpoint
+from tests.notifications.endpoints import Made, claim, deliveries, make_endpoint
 from tests.notifications.hearing import Ears, project
 
 WAITING = """
@@ -139,3 +142,34 @@ async def test_a_receiver_agrees_while_the_owner_changes_something(sessions: Ses
     shown = await seen(sessions, endpoint)
     assert (shown.status, shown.version) == ("paused", 3)
     assert shown.verified_at is not None
+
+
+async def test_what_is_cancelled_as_an_endpoint_turns_out_to_be_well_is_made_up_for(
+    ears: Ears, sessions: Sessions
+) -> None:
+    endpoint = await make_endpoint(sessions)
+    await ears.hear(project(new_id()), only="webhooks")
+    [waiting] = await deliveries(sessions)
+    now = utc_now()
+    async with sessions.begin() as session:
+        failing = await endpoint_for_change(session, endpoint.id)
+        failing.disable("failing", at=now, failing_since=now - timedelta(hours=1))
+        session.add(WebhookProbe(endpoint_id=endpoint.id, due_at=now))
+    async with sessions.begin() as session:
+        probe = await claim_probe(session, now=now)
+    assert probe is not None
+
+    async def find_well() -> None:
+        async with sessions.begin() as session:
+            await record_probe(session, probe, Answer(now, 20, status=204), now=now)
+
+    async with impatient(sessions) as session:
+        assert await claim(session) == []
+        finding = asyncio.create_task(find_well())
+        await until_somebody_waits(sessions)
+    await finding
+
+    async with sessions() as session:
+        [recovery] = await session.scalars(select(WebhookRecovery))
+    assert recovery.since == waiting.occurred_at
+    assert recovery.expected == 1
