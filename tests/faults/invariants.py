@@ -280,18 +280,36 @@ def _members_concerned(
 
 
 async def webhooks_are_exact(network: Network, history: History) -> list[str]:
-    """Each receiver got each event that its member may hear of, and nothing else."""
+    """Each receiver got each event that its member may hear of, and nothing else.
+
+    What a member was not told any more, as it had left the project, it may have got before.
+    """
     receiver = network.receiver
     rows = await network.fetch(
-        "notifications", "SELECT url, member, created_at FROM webhook_endpoint ORDER BY created_at"
+        "notifications",
+        "SELECT id, url, member, created_at FROM webhook_endpoint ORDER BY created_at",
+    )
+    held_back = await network.fetch(
+        "notifications",
+        "SELECT endpoint_id, event_id FROM webhook_delivery WHERE state = 'cancelled'"
+        " AND state_reason = 'left_project'",
     )
     expected: set[tuple[str, UUID]] = set()
+    withheld: set[tuple[str, UUID]] = set()
+    told = {event.id: event for event in history.events}
     for row in rows:
         hook = row["url"].rpartition("/")[2]
         if hook in receiver.secrets:
             expected |= _may_hear(history, row["member"], hook, since=row["created_at"])
+            withheld |= {
+                (hook, event_id)
+                for endpoint_id, event_id in held_back
+                if endpoint_id == row["id"]
+                and event_id in told
+                and _was_out_of(history, told[event_id], row["member"])
+            }
     arrived = set(receiver.arrived)
-    complaints = [f"webhook {hook} misses {event}" for hook, event in expected - arrived]
+    complaints = [f"webhook {hook} misses {event}" for hook, event in expected - withheld - arrived]
     complaints += [f"webhook {hook} got {event}" for hook, event in arrived - expected]
     complaints += [f"webhook {doubt}" for doubt in receiver.doubted]
     return complaints + _altered(receiver, history)
@@ -305,6 +323,40 @@ def _may_hear(
         for event in history.events
         if event.concerns(member) and event.time >= since
     }
+
+
+def _was_out_of(history: History, fact: Event[Any], member: str) -> bool:
+    """Tell whether a member has left the project of a fact, at any moment from the fact on.
+
+    Nobody leaves what everybody sees, or leads; and each hears what became of its own place.
+    """
+    project_id = _project_of(fact)
+    about_itself = isinstance(fact, ParticipationEvent) and fact.data.state.member == member
+    if project_id is None or fact.audience == EVERYONE or about_itself:
+        return False
+    project: Any = None
+    places: dict[str, str] = {}
+    for event in sorted(history.events, key=lambda each: (each.time, each.entityversion)):
+        state = event.data.state
+        if _project_of(event) != project_id:
+            continue
+        if isinstance(event, ProjectEvent):
+            project = state
+        elif isinstance(event, ParticipationEvent) and state.member == member:
+            places[event.subject] = state.status
+        has_left = bool(places) and not {"invited", "accepted"}.intersection(places.values())
+        is_open = project is None or project.lead == member or project.visibility == "network"
+        if event.time >= fact.time and has_left and not is_open:
+            return True
+    return False
+
+
+def _project_of(event: Event[Any]) -> UUID | None:
+    state = event.data.state
+    found: UUID | None = (
+        state.id if isinstance(event, ProjectEvent) else getattr(state, "project_id", None)
+    )
+    return found
 
 
 def _altered(receiver: Receiver, history: History) -> list[str]:

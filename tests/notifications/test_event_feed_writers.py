@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections import defaultdict
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -13,6 +14,7 @@ from services.notifications.queries.event_feed import Wanted, part_of
 from services.notifications.use_cases.tell_members import tell_members
 from shared.clock import utc_now
 from shared.contracts.event import EVERYONE
+from shared.contracts.members import MemberSuspended
 from shared.contracts.projects import ProjectDrafted, ProjectEvent
 from shared.database import Sessions
 from shared.identifiers import new_id
@@ -20,6 +22,7 @@ from tests.conftest import Database
 from tests.notifications.hearing import Ears, member, project
 from tests.shared.waiting import eventually, somebody_waits_for_a_lock
 
+HARBOUR, BRIDGE = new_id(), new_id()
 CITIES = ("delhi", "seoul", "tokyo")
 
 
@@ -156,3 +159,36 @@ async def test_members_that_begin_as_much_is_told_miss_nothing_and_hear_nothing_
         assert set(heard) >= {fact.id for fact in facts}
         assert [number for number, _ in found[each.subject]] == list(range(1, len(heard) + 1))
     assert all(answer[0] == b"+ACK" for answer in ears.answers if answer)
+
+
+async def test_what_names_a_member_before_we_hear_that_it_begins_again_is_not_lost(
+    ears: Ears, database: Database
+) -> None:
+    suspended = member("seoul", status="suspended", version=2, kind=MemberSuspended)
+    named = project(HARBOUR, version=6, audience=["seoul", "tokyo"])
+    before = project(HARBOUR, version=4, audience=["seoul", "tokyo"])
+    others = project(BRIDGE, version=6, audience=["delhi", "tokyo"])
+    again = member("seoul", version=5)
+    await ears.hear(suspended)
+    earlier = (await feeds(database.sessions))["seoul"]
+
+    await ears.hear(before, others, named, only="webhooks")
+    await ears.hear(again, only="webhooks")
+
+    found = (await feeds(database.sessions))["seoul"]
+    assert [event_id for _, event_id in found[len(earlier) :]] == [again.id, named.id]
+
+
+async def test_a_fact_is_not_lost_as_the_clock_of_another_service_is_ahead(
+    ears: Ears, database: Database
+) -> None:
+    ahead = utc_now() + timedelta(seconds=30)
+    fact, activated = project(HARBOUR, version=6), member("osaka", version=2)
+
+    await ears.hear(fact.model_copy(update={"time": ahead}), only="webhooks")
+    await ears.hear(
+        activated.model_copy(update={"time": ahead - timedelta(seconds=1)}), only="webhooks"
+    )
+
+    found = await feeds(database.sessions)
+    assert [event_id for _, event_id in found["osaka"]] == [activated.id, fact.id]

@@ -20,6 +20,7 @@ from services.notifications.model.webhook_verification import (
     agreed_rate,
 )
 from services.notifications.settings import NotificationsSettings
+from services.notifications.use_cases import queue_webhooks
 from services.notifications.use_cases.claim_handshakes import claim_handshakes
 from services.notifications.use_cases.record_handshake import record_handshake
 from services.notifications.use_cases.tell_members import tell_members
@@ -174,6 +175,34 @@ async def test_what_happened_before_it_agreed_follows(
     told = [one.event_id for one in await deliveries(database.sessions)]
     assert told == [first.id, second.id, third.id]
     assert {one.message_id for one in receiver.received} == {f"msg_{one}" for one in told}
+
+
+async def test_so_much_that_no_request_can_queue_it_follows_a_part_at_a_time(
+    seoul: AsyncClient,
+    ears: Ears,
+    shake: Shake,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(queue_webhooks, "MISSED_AT_ONCE", 2)
+    [recoveries] = [timer for timer in WORKER.timers if timer.name == "work-off-recoveries"]
+    async with receiving(handshakes=[agreeing()]) as receiver:
+        endpoint = await made(seoul, receiver)
+        missed = [now_happens(new_id()) for _ in range(3)]
+        await ears.hear(*missed, only="webhooks")
+        await shake()
+        at_once = await deliveries(database.sessions)
+        later = now_happens(new_id())
+        await ears.hear(later, only="webhooks")
+
+        while await tick(recoveries, database.sessions):
+            pass
+
+    assert at_once == []
+    told = {one.event_id: one.priority for one in await deliveries(database.sessions)}
+    assert told == {later.id: 0, **{fact.id: 1 for fact in missed}}
+    [recovery] = (await seoul.get(f"{PATH}/{endpoint['id']}/recoveries")).json()["items"]
+    assert (recovery["state"], recovery["expected"], recovery["queued"]) == ("completed", 3, 3)
 
 
 @pytest.mark.parametrize(

@@ -274,17 +274,22 @@ class KnownDestinations:
         self._known: OrderedDict[UUID, tuple[int, Destination | None]] = OrderedDict()
 
     async def learn(self, session: AsyncSession, lanes: Sequence[ClaimedLane]) -> None:
-        """Load what is not known of the endpoints of these lanes, or is old."""
+        """Load what is not known of the endpoints of these lanes, or is old.
+
+        Forgotten is what was not asked for for longest, so never what is at work.
+        """
         versions = {
             lane.endpoint_id: lane.endpoint_version
             for lane in lanes
             if self._known.get(lane.endpoint_id, (0,))[0] != lane.endpoint_version
         }
-        if not versions:
-            return
-        found = await destinations(session, versions, seals=self._seals)
-        for endpoint_id, destination in found.items():
-            self._known[endpoint_id] = (versions[endpoint_id], destination)
+        if versions:
+            found = await destinations(session, versions, seals=self._seals)
+            for endpoint_id, destination in found.items():
+                self._known[endpoint_id] = (versions[endpoint_id], destination)
+        for lane in lanes:
+            if lane.endpoint_id in self._known:
+                self._known.move_to_end(lane.endpoint_id)
         while len(self._known) > KNOWN_MAX:
             self._known.popitem(last=False)
 

@@ -45,8 +45,8 @@ class RecoveryPeriodInvalid(Invalid):
 class WebhookRecovery(Base, kw_only=True):
     """What an endpoint did not get in a period is on its way to it again.
 
-    `failed` is what was given up, or cancelled as the endpoint was disabled; `missed` is what was
-    never queued for it, as it was paused, disabled or not made yet; `all` is both. It walks along
+    `failed` is what was given up or cancelled, if the member may be told it by now; `missed` is
+    what was never queued, as it was paused, disabled or not made yet; `all` is both. It walks along
     the member's feed; `sequence` is how far it is, and nothing before it has begun with it.
     """
 

@@ -151,8 +151,13 @@ async def public_keys(
 
 
 async def endpoint_for_change(session: AsyncSession, endpoint_id: UUID) -> WebhookEndpoint:
-    """Load an endpoint for the platform itself, locked until the transaction ends."""
-    return await session.get_one(WebhookEndpoint, endpoint_id, with_for_update=LOCK)
+    """Load an endpoint for the platform itself, locked until the transaction ends.
+
+    As it is now, also if the transaction has seen it before.
+    """
+    return await session.get_one(
+        WebhookEndpoint, endpoint_id, with_for_update=LOCK, populate_existing=True
+    )
 
 
 async def fence_of(session: AsyncSession, endpoint_id: UUID) -> int | None:

@@ -12,7 +12,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.notifications.model.webhook_delivery import WebhookDelivery
 from services.notifications.model.webhook_endpoint import WebhookEndpoint
 from services.notifications.model.webhook_recovery import (
-    CANCELLED,
     WebhookRecovery,
     WebhookRecoveryNotFound,
 )
@@ -31,10 +30,12 @@ MEANT: Final = f"""
 
 FAILED: Final = f"""
     d.endpoint_id = :endpoint AND NOT d.is_test AND d.state IN ('failed', 'cancelled')
-    AND (d.state = 'failed' OR d.state_reason IN ('endpoint_disabled', '{CANCELLED}'))
     AND {MEANT}
 """
-"""Of a delivery `d` with its message `m`: it was given up, or never tried to the end."""
+"""Of a delivery `d` with its message `m`: it was given up, or never tried to the end.
+
+Whatever it was cancelled for: a member that did not take part may do so again, and then is told.
+"""
 
 MISSED: Final = f"""
     f.member = :member AND {WANTED} AND {MEANT}

@@ -60,16 +60,31 @@ JOIN webhook_message m ON m.event_id = d.event_id
 ORDER BY d.endpoint_id, d.priority, d.due_at, d.id
 """  # noqa: S608 -- made of constants
 
+CANCELLED_AT_ONCE: Final = 5_000
+"""Deliveries that one look for lanes cancels: others wait, and no statement may take long."""
+
 CANCEL: Final = """
+WITH chosen AS (
+    SELECT w.id, l.reason
+    FROM unnest(CAST(:endpoints AS uuid[]), CAST(:reasons AS text[])) AS l (endpoint_id, reason)
+    CROSS JOIN LATERAL (
+        SELECT id FROM webhook_delivery WHERE endpoint_id = l.endpoint_id AND state = 'pending'
+        LIMIT :many
+    ) w
+    LIMIT :many
+)
 UPDATE webhook_delivery d SET
-    state = 'cancelled', state_reason = l.reason, finished_at = CAST(:now AS timestamptz)
-FROM unnest(CAST(:endpoints AS uuid[]), CAST(:reasons AS text[])) AS l (endpoint_id, reason)
-WHERE d.endpoint_id = l.endpoint_id AND d.state = 'pending'
+    state = 'cancelled', state_reason = chosen.reason, finished_at = CAST(:now AS timestamptz)
+FROM chosen WHERE d.id = chosen.id AND d.state = 'pending'
 """
 
 SHELVE: Final = """
-UPDATE webhook_lane SET next_due_at = NULL, leased_until = NULL
-WHERE endpoint_id = ANY (CAST(:endpoints AS uuid[]))
+UPDATE webhook_lane l SET
+    leased_until = NULL,
+    next_due_at = CASE WHEN l.endpoint_id = ANY (CAST(:hindered AS uuid[])) AND EXISTS (
+        SELECT FROM webhook_delivery WHERE endpoint_id = l.endpoint_id AND state = 'pending'
+    ) THEN CAST(:now AS timestamptz) END
+WHERE l.endpoint_id = ANY (CAST(:endpoints AS uuid[]))
 """
 
 
@@ -115,8 +130,8 @@ async def claim_lanes(
 ) -> list[ClaimedLane]:
     """Take up to `limit` lanes in which something is due, the longest waiting first.
 
-    What may not be sent any more is cancelled here: all that waits for a lane whose endpoint or
-    member is out.
+    What may not be sent any more is cancelled here, a part at a time: all that waits for a lane
+    whose endpoint or member is out.
 
     Args:
         session: its transaction should end at once; the lease holds on.
@@ -174,16 +189,21 @@ async def claim_lanes(
 
 
 async def _put_away(session: AsyncSession, out: Sequence[Any], *, now: datetime) -> None:
-    """Cancel what waits for lanes that are out for good, and wake none of them again."""
+    """Cancel what waits for lanes that are out for good, and wake none in which nothing is left."""
     if not out:
         return
     hindered = [row for row in out if row.hindrance is not None]
+    endpoints = [row.endpoint_id for row in hindered]
     await session.execute(
         text(CANCEL),
         {
-            "endpoints": [row.endpoint_id for row in hindered],
+            "endpoints": endpoints,
             "reasons": [row.hindrance for row in hindered],
+            "many": CANCELLED_AT_ONCE,
             "now": now,
         },
     )
-    await session.execute(text(SHELVE), {"endpoints": [row.endpoint_id for row in out]})
+    await session.execute(
+        text(SHELVE),
+        {"endpoints": [row.endpoint_id for row in out], "hindered": endpoints, "now": now},
+    )

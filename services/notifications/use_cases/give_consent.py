@@ -12,7 +12,10 @@ from services.notifications.model.webhook_verification import (
     WebhookConsentNotFound,
     agreed_rate,
 )
-from services.notifications.queries.webhook_endpoints import verification_for_change
+from services.notifications.queries.webhook_endpoints import (
+    endpoint_for_change,
+    verification_for_change,
+)
 from services.notifications.use_cases.record_handshake import agree, hold_feed
 from shared.one_time import hash_of
 
@@ -36,9 +39,9 @@ async def give_consent(
     consent = await session.get(WebhookConsent, hash_of(token))
     if consent is None or consent.endpoint_id != endpoint_id or consent.expires_at <= now:
         raise WebhookConsentNotFound("The address is not right, or not good any longer.")
-    endpoint = await session.get_one(WebhookEndpoint, endpoint_id)
-    await hold_feed(session, endpoint.member, now=now)
-    endpoint = await session.get_one(WebhookEndpoint, endpoint_id, with_for_update=True)
+    member = (await session.get_one(WebhookEndpoint, endpoint_id)).member
+    await hold_feed(session, member, now=now)
+    endpoint = await endpoint_for_change(session, endpoint_id)
     verification = await verification_for_change(session, endpoint_id)
     # Asked again now that nobody can give the endpoint another address.
     consent = await session.get(WebhookConsent, hash_of(token), populate_existing=True)

@@ -114,9 +114,10 @@ async def _note(session: AsyncSession, probe: Probe, answer: Answer, now: dateti
 
 async def _reactivate(session: AsyncSession, endpoint: WebhookEndpoint, *, now: datetime) -> None:
     before = endpoint.state()
+    # The lane first: a sender may be cancelling what waits there.
+    await wake_lane(session, endpoint, now=now)
     since = await cut_off_since(session, endpoint)
     endpoint.recover(at=now)
-    await wake_lane(session, endpoint, now=now)
     announce(
         session,
         WebhookEndpointRecovered.about(

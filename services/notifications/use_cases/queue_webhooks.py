@@ -15,14 +15,23 @@ from services.notifications.queries.wishes import WANTED
 from services.notifications.use_cases.keep_order import keep_order
 from shared.messaging.waking import after_each_commit_with
 
-LOCK_ORDERED: Final = """
-SELECT FROM webhook_lane l
-JOIN webhook_endpoint e ON e.id = l.endpoint_id AND e.ordering = 'entity'
-WHERE e.member IN (SELECT member FROM feed_entry WHERE event_id = ANY (CAST(:events AS uuid[])))
+LOCK: Final = """
+WITH told AS (
+    SELECT DISTINCT member FROM feed_entry WHERE event_id = ANY (CAST(:events AS uuid[]))
+)
+SELECT FROM webhook_lane l JOIN webhook_endpoint e ON e.id = l.endpoint_id
+WHERE e.member IN (SELECT member FROM told)
   AND e.status = 'active' AND (CAST(:endpoint AS uuid) IS NULL OR e.id = :endpoint)
+  AND EXISTS (
+    SELECT FROM webhook_endpoint o
+    WHERE o.member IN (SELECT member FROM told) AND o.status = 'active' AND o.ordering = 'entity'
+      AND (CAST(:endpoint AS uuid) IS NULL OR o.id = :endpoint)
+  )
 ORDER BY l.endpoint_id
 FOR UPDATE OF l
 """
+"""Where one endpoint asks for order the lanes of all are locked: those of the others are woken
+later, and senders, too, lock lanes in the order of their ids."""
 
 HOPS_SLOW: Final = 8
 """So many webhooks may have led to a fact, one after the other; then it is told later and later."""
@@ -138,7 +147,7 @@ async def queue_webhooks(
         How many deliveries there are now that were not there before.
     """
     # Whoever sets the time of a next attempt holds the lane: what is queued here sees it.
-    await session.execute(text(LOCK_ORDERED), {"events": events, "endpoint": endpoint_id})
+    await session.execute(text(LOCK), {"events": events, "endpoint": endpoint_id})
     result = await session.execute(
         text(QUEUE),
         {
@@ -156,6 +165,25 @@ async def queue_webhooks(
     if made:
         session.info["webhooks_queued"] = True
     return made
+
+
+MISSED_AT_ONCE: Final = 5_000
+"""Of so many facts what an endpoint missed is queued where it is found; else it takes too long."""
+
+MANY_MISSED: Final = """
+SELECT EXISTS (
+    SELECT FROM feed_entry WHERE member = :member AND recorded_at >= :since
+    ORDER BY recorded_at, sequence OFFSET :many
+)
+"""
+
+
+async def are_too_many(session: AsyncSession, member: str, *, since: datetime) -> bool:
+    """Tell whether more has entered a feed since a moment than `queue_missed` may look at."""
+    found: bool = await session.scalar(
+        text(MANY_MISSED), {"member": member, "since": since - OVERLAP, "many": MISSED_AT_ONCE}
+    )
+    return found
 
 
 async def queue_missed(

@@ -7,13 +7,16 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.notifications.model.webhook_endpoint import WebhookEndpoint
+from services.notifications.model.webhook_recovery import WebhookRecovery
 from services.notifications.model.webhook_verification import Agreement, WebhookVerification
 from services.notifications.queries.webhook_endpoints import (
     endpoint_for_change,
     verification_for_change,
 )
+from services.notifications.queries.webhook_recoveries import CLOCKS_DIFFER, recovery_at_work
 from services.notifications.use_cases.claim_handshakes import ClaimedHandshake
-from services.notifications.use_cases.queue_webhooks import queue_missed
+from services.notifications.use_cases.queue_webhooks import OVERLAP, are_too_many, queue_missed
+from services.notifications.use_cases.start_recovery import begin_recovery
 from services.notifications.use_cases.wake_lane import wake_lane
 from shared.actor import Actor
 from shared.contracts.notifications import WebhookEndpointVerified
@@ -88,6 +91,37 @@ async def agree(
         ),
     )
     await session.flush()
-    if endpoint.status == "active":
-        await wake_lane(session, endpoint, now=now)
+    if endpoint.status != "active":
+        return
+    await wake_lane(session, endpoint, now=now)
+    if await are_too_many(session, endpoint.member, since=missed_since):
+        await _leave_to_the_worker(session, endpoint, since=missed_since, now=now)
+    else:
         await queue_missed(session, endpoint.id, endpoint.member, since=missed_since, now=now)
+
+
+async def _leave_to_the_worker(
+    session: AsyncSession, endpoint: WebhookEndpoint, *, since: datetime, now: datetime
+) -> None:
+    """Let what was missed be made up for a part at a time: no request can take so long."""
+    since = max(since - OVERLAP, endpoint.created_at)
+    running = await recovery_at_work(session, endpoint)
+    if running is not None:
+        running.cancel("superseded", at=now)
+        since = min(since, running.since)
+        await session.flush()
+    await begin_recovery(
+        session,
+        endpoint,
+        WebhookRecovery(
+            endpoint_id=endpoint.id,
+            kind="missed" if running is None else "all",
+            since=since,
+            # What enters the feed from now on finds the endpoint ready, whenever it says it was.
+            until=now + CLOCKS_DIFFER,
+            requested_by=None,
+            expected=0,
+            created_at=now,
+            updated_at=now,
+        ),
+    )

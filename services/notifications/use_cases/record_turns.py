@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -36,10 +36,12 @@ UPDATE webhook_delivery d SET
     finished_at = CASE WHEN v.state <> 'pending' THEN CAST(:now AS timestamptz) END
 FROM unnest(
     CAST(:ids AS uuid[]), CAST(:states AS text[]), CAST(:reasons AS text[]),
-    CAST(:dues AS timestamptz[]), CAST(:attempts AS int[])
-) AS v (id, state, reason, due_at, attempts)
-WHERE d.id = v.id AND d.state = 'pending'
+    CAST(:dues AS timestamptz[]), CAST(:attempts AS int[]), CAST(:made AS uuid[])
+) AS v (id, state, reason, due_at, attempts, attempt_id)
+WHERE d.id = v.id AND (d.state = 'pending' OR d.state = 'cancelled' AND v.state = 'delivered')
+  AND NOT EXISTS (SELECT FROM webhook_attempt a WHERE a.id = v.attempt_id)
 """
+"""An attempt that stands there already was written down by a commit that nobody heard of."""
 
 NOTE_ATTEMPTS: Final = """
 INSERT INTO webhook_attempt (
@@ -51,6 +53,7 @@ SELECT a.*, d.trigger FROM unnest(
     CAST(:errors AS text[]), CAST(:excerpts AS text[])
 ) AS a (id, delivery_id, endpoint_id, started_at, duration_ms, status, error, excerpt)
 JOIN webhook_delivery d ON d.id = a.delivery_id
+ON CONFLICT (id) DO NOTHING
 """
 
 HOLD_BACK: Final = """
@@ -92,12 +95,17 @@ WHERE l.endpoint_id = v.endpoint_id AND l.endpoint_id = ANY (CAST(:mine AS uuid[
 """  # noqa: S608 -- names of our own fields
 
 
-class Outcome(NamedTuple):
-    """What came of a delivery. Without an answer nothing was sent: `hindrance` says why."""
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a delivery. Without an answer nothing was sent: `hindrance` says why.
+
+    `attempt_id` lets it count once, however often it is written down.
+    """
 
     claimed: ClaimedLane
     delivery: DueDelivery
     answer: Answer | None
+    attempt_id: UUID = field(default_factory=new_id)
 
 
 class Release(NamedTuple):
@@ -120,15 +128,16 @@ async def record_turns(
     """Write down every attempt, the state of each delivery, and what is known of each lane.
 
     Only of lanes that the sender still holds, but for attempts: those were made. An endpoint that
-    is gone, or fails for long, is disabled after warnings.
+    is gone, or fails for long, is disabled after warnings. Nothing counts twice if it is done
+    again by who did not hear that it was done.
     """
     gone = {
         outcome.claimed.endpoint_id
         for outcome in outcomes
         if outcome.answer is not None and outcome.answer.is_gone
     }
-    # Endpoints before lanes, as everybody locks them in this order.
-    for release in releases:
+    # Endpoints before lanes, as everybody locks them in this order, and each kind by their ids.
+    for release in sorted(releases, key=lambda each: each.claimed.endpoint_id):
         if not _has_shown(release):
             continue
         await judge_endpoint(
@@ -190,6 +199,7 @@ async def _record(
             "reasons": [verdict.reason for _, verdict in judged],
             "dues": [verdict.due_at for _, verdict in judged],
             "attempts": [0 if outcome.answer is None else 1 for outcome, _ in judged],
+            "made": [outcome.attempt_id for outcome, _ in judged],
             "now": now,
         },
     )
@@ -212,7 +222,7 @@ async def _note_attempts(session: AsyncSession, outcomes: Sequence[Outcome]) -> 
     await session.execute(
         text(NOTE_ATTEMPTS),
         {
-            "ids": [new_id() for _ in made],
+            "ids": [outcome.attempt_id for outcome, _ in made],
             "deliveries": [outcome.delivery.id for outcome, _ in made],
             "endpoints": [outcome.claimed.endpoint_id for outcome, _ in made],
             "started": [answer.started_at for _, answer in made],

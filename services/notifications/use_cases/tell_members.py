@@ -5,7 +5,7 @@ ways tell the same.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -56,9 +56,17 @@ SELECT
 FROM told JOIN many USING (member) JOIN ends USING (member)
 """
 
+CLOCKS_DIFFER: Final = timedelta(minutes=5)
+"""So much later than it reached us a fact may say that it happened."""
+
 CATCH_UP: Final = """
 SELECT m.event_id FROM webhook_message m
-WHERE m.is_for_all AND m.queued_at >= :since AND m.occurred_at >= :since
+WHERE m.queued_at >= :queued_since AND m.occurred_at >= :since
+  -- Without an entity it is a test, and stands in no feed.
+  AND m.entity IS NOT NULL
+  AND CASE WHEN m.is_for_all THEN true ELSE :member = ANY (
+    string_to_array(CAST(convert_from(m.body, 'UTF8') AS json) ->> 'audience', ' ')
+  ) END
   AND NOT EXISTS (SELECT FROM feed_entry f WHERE f.member = :member AND f.event_id = m.event_id)
 ORDER BY m.occurred_at, m.event_id
 """
@@ -89,23 +97,38 @@ async def tell_members(
         [_message(event, now) for event in events],
     )
     await _enter(session, [(event.id, " ".join(event.audience)) for event in events], now=now)
+    missed = set[UUID]()
     for event in members:
         if event.data.state.status == "active":
-            await _catch_up(session, event, now=now)
+            missed.update(await _catch_up(session, event, now=now))
+    wake_others(session)
+    # Once, as lanes are locked in their order.
+    await queue_webhooks(session, [*(event.id for event in events), *missed], now=now)
 
 
-async def _catch_up(session: AsyncSession, event: MemberEvent, *, now: datetime) -> None:
-    """Tell a member what everybody was told since it takes part, before we heard of it.
+async def _catch_up(session: AsyncSession, event: MemberEvent, *, now: datetime) -> Sequence[UUID]:
+    """Tell a member what it may hear of since it takes part, and came before we heard of that.
 
-    Facts of different kinds arrive in any order.
+    Facts of different kinds arrive in any order, and who writes them may have heard earlier.
+
+    Returns:
+        What that was.
     """
-    missed = await session.scalars(text(CATCH_UP), {"member": event.subject, "since": event.time})
-    await _enter(session, [(event_id, event.subject) for event_id in missed], now=now)
+    found = await session.scalars(
+        text(CATCH_UP),
+        {
+            "member": event.subject,
+            "since": event.time,
+            "queued_since": event.time - CLOCKS_DIFFER,
+        },
+    )
+    missed = found.all()
+    if missed:
+        await _enter(session, [(event_id, event.subject) for event_id in missed], now=now)
+    return missed
 
 
 async def _enter(session: AsyncSession, told: Sequence[tuple[UUID, str]], *, now: datetime) -> None:
-    if not told:
-        return
     events = [event_id for event_id, _ in told]
     await session.execute(
         text(ENTER),
@@ -116,8 +139,6 @@ async def _enter(session: AsyncSession, told: Sequence[tuple[UUID, str]], *, now
             "now": now,
         },
     )
-    wake_others(session)
-    await queue_webhooks(session, events, now=now)
 
 
 def entity_of(event: Event[Any]) -> str:
