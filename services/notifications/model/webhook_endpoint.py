@@ -187,8 +187,12 @@ class WebhookEndpoint(Versioned, Base, kw_only=True):
 
     @property
     def is_tried(self) -> bool:
-        """Whether it may turn out to be well again."""
-        return self.status == "disabled" and self.status_reason == "failing"
+        """Whether it may turn out to be well again, at an address where one has agreed to that."""
+        return (
+            self.status == "disabled"
+            and self.status_reason == "failing"
+            and self.verified_at is not None
+        )
 
     def warn(self, failing_since: datetime, *, disables_at: datetime, at: datetime) -> None:
         """Tell its owner that it fails, and when it will be disabled if that goes on."""
