@@ -7,6 +7,13 @@ nothing is known yet nothing is taken away: the fact named the member, and copie
 
 from typing import Final
 
+AMONG_PARTICIPANTS: Final = """
+CASE WHEN split_part(m.event_type, '.', 2) = 'comment' THEN
+    convert_from(m.body, 'UTF8')::jsonb #>> '{data,state,visibility}' = 'participants'
+ELSE false END
+"""
+"""Words that only those with a place in a project read, whoever sees the project."""
+
 HOPS_MAX: Final = 3
 """So often a member's own facts may come back to it as the cause of its next ones."""
 
@@ -35,7 +42,7 @@ def hindrance(member: str) -> str:
         AND EXISTS (SELECT FROM known_project p WHERE p.id = m.project_id)
         AND NOT EXISTS (
             SELECT FROM known_project p WHERE p.id = m.project_id
-            AND (p.lead = {member} OR p.visibility = 'network')
+            AND (p.lead = {member} OR p.visibility = 'network' AND NOT {AMONG_PARTICIPANTS})
         )
         AND EXISTS (
             SELECT FROM known_participation k
