@@ -27,6 +27,7 @@ from tests.notifications.endpoints import (
     attempts,
     claim,
     deliveries,
+    led_to,
     make_endpoint,
     sending,
     until_settled,
@@ -233,7 +234,8 @@ async def test_a_fact_of_a_loop_is_not_sent_again(
 ) -> None:
     endpoint = await make_endpoint(sessions)
     looped = project(HARBOUR, by=Actor(member="seoul", client_id="seoul-main"))
-    await ears.hear(looped.model_copy(update={"hops": 4}), only="webhooks")
+    await ears.hear(looped, only="webhooks")
+    await led_to(sessions, looped.id, *["seoul"] * 4)
     [delivery] = await deliveries(sessions)
     await set_fields(sessions, delivery, state="cancelled", state_reason="loop")
 

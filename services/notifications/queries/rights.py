@@ -14,8 +14,17 @@ ELSE false END
 """
 """Words that only those with a place in a project read, whoever sees the project."""
 
-HOPS_MAX: Final = 3
+ROUNDS_MAX: Final = 3
 """So often a member's own facts may come back to it as the cause of its next ones."""
+
+
+def rounds(member: str) -> str:
+    """SQL for how many facts of a member led to this one.
+
+    Args:
+        member: an expression for its slug, such as `l.member`.
+    """
+    return f"cardinality(array_positions(m.chain, {member}))"
 
 
 def hindrance_to_send(member: str) -> str:
@@ -25,7 +34,7 @@ def hindrance_to_send(member: str) -> str:
         member: an expression for its slug, such as `l.member`.
     """
     return f"""
-    CASE WHEN m.acting_member = {member} AND m.hops > {HOPS_MAX} THEN 'loop'
+    CASE WHEN m.acting_member = {member} AND {rounds(member)} > {ROUNDS_MAX} THEN 'loop'
     ELSE {hindrance(member)} END
     """
 
