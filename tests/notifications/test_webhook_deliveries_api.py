@@ -246,17 +246,23 @@ async def test_a_fact_of_a_loop_is_not_sent_again(
 
 
 async def test_what_a_token_does_not_cover_is_not_shown(
-    app: FastAPI, ears: Ears, sessions: Sessions
+    app: FastAPI, ears: Ears, sessions: Sessions, settings: NotificationsSettings
 ) -> None:
-    endpoint = await make_endpoint(sessions)
-    await ears.hear(project(HARBOUR), only="webhooks")
-    [delivery] = await deliveries(sessions)
+    async with receiving(answering(200, body=b"Cleaner harbours: thanks")) as receiver:
+        endpoint = await make_endpoint(sessions, receiver.url)
+        await ears.hear(project(HARBOUR), only="webhooks")
+        async with sending(sessions, settings):
+            [delivery] = await until_settled(sessions)
     contractor = api(app, "seoul", "notifications:read")
 
     answer = await contractor.get(path_of(endpoint, "deliveries", delivery.id))
 
     assert answer.status_code == 200
     assert (answer.json()["body"], answer.json()["body_withheld"]) == (None, "missing_scope")
+    # What the receiver answered may repeat it.
+    for client, excerpt in ((contractor, None), (api(app, "seoul"), "Cleaner harbours: thanks")):
+        made = await client.get(path_of(endpoint, "deliveries", delivery.id, "attempts"))
+        assert [one["excerpt"] for one in made.json()["items"]] == [excerpt]
     assert answer.json()["allowed_actions"] == []
 
 
