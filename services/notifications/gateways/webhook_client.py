@@ -168,7 +168,7 @@ class WebhookClient:
             log.debug("webhook.no_token", url=destination.url, error=str(refused)[:300])
         except (aiohttp.ClientError, OSError, ValueError) as failure:
             error = None if status is not None else class_of(failure)
-            log.debug("webhook.failed", url=destination.url, error=repr(failure)[:300])
+            log.debug("webhook.failed", url=destination.url, error=said_by(failure))
         seconds = time.perf_counter() - began
         ATTEMPT_SECONDS.observe(seconds)
         ATTEMPTS.labels(result=error or f"{(status or 0) // 100}xx").inc()
@@ -219,7 +219,7 @@ class WebhookClient:
         except WebhookAddressNotAllowed:
             return Consent(error="address_refused")
         except (aiohttp.ClientError, OSError, ValueError) as failure:
-            log.debug("webhook.not_asked", url=destination.url, error=repr(failure)[:300])
+            log.debug("webhook.not_asked", url=destination.url, error=said_by(failure))
             return Consent(error=class_of(failure))
 
     async def _fetch_token(self, url: str, headers: dict[str, str], body: str) -> tuple[int, Any]:
@@ -233,7 +233,7 @@ class WebhookClient:
                 text = await read_limited(response)
                 return response.status, from_json(text, allow_inf_nan=False) if text else None
         except (WebhookAddressNotAllowed, aiohttp.ClientError, OSError, ValueError) as failure:
-            raise TokenRefused(repr(failure)) from failure
+            raise TokenRefused(said_by(failure)) from failure
 
 
 async def read_limited(response: aiohttp.ClientResponse) -> bytes:
@@ -280,6 +280,11 @@ async def read_excerpt(
         text = text.replace(word, HIDDEN)
     text = re.sub(r"[^\S\n]|[\x00-\x08\x0b-\x1f\x7f-\x9f]", " ", text)
     return text[:EXCERPT_CHARACTERS].strip() or None
+
+
+def said_by(failure: Exception) -> str:
+    """Tell what went wrong, for our logs; never as `repr`, which may hold the headers we sent."""
+    return f"{type(failure).__name__}: {failure}"[:300]
 
 
 def class_of(failure: Exception) -> str:
