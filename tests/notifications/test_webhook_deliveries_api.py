@@ -266,6 +266,31 @@ async def test_what_a_token_does_not_cover_is_not_shown(
     assert answer.json()["allowed_actions"] == []
 
 
+async def test_what_a_token_does_not_cover_it_lets_nobody_be_sent(
+    app: FastAPI, ears: Ears, sessions: Sessions
+) -> None:
+    """Not by leading an endpoint elsewhere that then wants little, where much still waits."""
+    endpoint = await make_endpoint(sessions, event_types=("renkei.project.*",))
+    await ears.hear(project(HARBOUR), only="webhooks")
+    [delivery] = await deliveries(sessions)
+    await set_fields(sessions, delivery, state="failed")
+    contractor = api(app, "seoul", "notifications:read notifications:write")
+    moved = {"url": "https://hooks.elsewhere.example/", "event_types": ["renkei.inbox_item.*"]}
+
+    answers = [
+        await contractor.patch(path_of(endpoint), json=moved, headers={"If-Match": "*"}),
+        await contractor.post(path_of(endpoint, "deliveries", delivery.id, "resend")),
+        await contractor.post(
+            path_of(endpoint, "recoveries"), json={"kind": "all", "since": at(0).isoformat()}
+        ),
+    ]
+
+    assert [(answer.status_code, answer.json().get("scope")) for answer in answers] == [
+        (403, "projects:read")
+    ] * 3
+    assert [one.state for one in await deliveries(sessions)] == ["failed"]
+
+
 async def test_a_suspended_member_is_shown_no_facts(
     seoul: AsyncClient, ears: Ears, sessions: Sessions
 ) -> None:

@@ -528,7 +528,8 @@ async def test_nobody_lets_others_hear_what_it_may_not_read(
     [
         ({"url": "https://elsewhere.example/"}, 403),
         ({"event_types": ["*"]}, 403),
-        ({"event_types": ["renkei.webhook_endpoint.*"]}, 200),
+        # Then it could lead it elsewhere, where what still waits would follow.
+        ({"event_types": ["renkei.webhook_endpoint.*"]}, 403),
         ({"description": "Archive"}, 200),
         ({"status": "paused"}, 200),
     ],
