@@ -2,8 +2,9 @@
 
 Every webhook carries the header `webhook-cause: <event id>;hops=<n>`. A system that calls the API
 because of a webhook passes it on; the facts that come of its request name that cause, and count one
-hop more. So a loop between systems can be seen, and made to end. Whoever passes on nothing, or
-something made up, changes only what becomes of the facts of its own member.
+hop more. So a loop between systems can be seen, and made to end. The header is what somebody says:
+who decides by it what others are told goes by the facts that it knows, not by the count. Whoever
+passes on nothing, or something made up, changes only what becomes of the facts of its own member.
 """
 
 import re

@@ -19,7 +19,11 @@ from services.notifications.gateways.webhook_client import WebhookClient
 from services.notifications.model.known import KnownMember
 from services.notifications.model.retrying import Answer, Schedule
 from services.notifications.model.signing import SignatureKind, new_secret, written_secret
-from services.notifications.model.webhook_delivery import WebhookAttempt, WebhookDelivery
+from services.notifications.model.webhook_delivery import (
+    WebhookAttempt,
+    WebhookDelivery,
+    WebhookMessage,
+)
 from services.notifications.model.webhook_endpoint import Patience, WebhookEndpoint
 from services.notifications.model.webhook_lane import Pace, WebhookLane
 from services.notifications.settings import NotificationsSettings
@@ -77,6 +81,13 @@ async def make_endpoint(
         await session.flush()
         session.add_all(sealed_keys(endpoint.id, keys, seals=Seals.read(MASTER_KEYS), now=moment))
     return Made(endpoint.id, written_secret(secret))
+
+
+async def led_to(sessions: Sessions, event_id: UUID, *members: str) -> None:
+    """Let facts of these members have led to one that was heard, one after the other."""
+    async with sessions.begin() as session:
+        message = await session.get_one(WebhookMessage, event_id)
+        message.chain, message.hops = members, len(members)
 
 
 async def deliveries(sessions: Sessions) -> list[WebhookDelivery]:

@@ -330,6 +330,7 @@ async def test_an_endpoint_that_is_not_well_is_tried_less_and_less_often(
         {"status": "deleted", "status_reason": None},
         {"status_reason": "gone"},
         {"status_reason": "operator"},
+        {"verified_at": None},  # it has a new address, where nobody has agreed
     ],
 )
 async def test_what_is_not_disabled_for_failing_is_not_tried(

@@ -18,9 +18,10 @@ from shared.contracts.members import MemberActivated, MemberSuspended, OfficialE
 from shared.contracts.projects import MilestoneCompleted, ParticipationWithdrawn, ProjectDrafted
 from shared.identifiers import new_id
 from tests.conftest import Database
-from tests.notifications.endpoints import make_endpoint
+from tests.notifications.endpoints import claim, make_endpoint
 from tests.notifications.hearing import (
     Ears,
+    comment,
     ended_session,
     member,
     milestone,
@@ -256,6 +257,41 @@ async def test_whoever_left_a_project_is_told_no_more_of_it_but_the_numbers_stay
     # A filter must not say what a withheld fact was about.
     chosen = await seoul.get(PATH, params={"types": "renkei.milestone.*"})
     assert chosen.json()["items"] == []
+
+
+async def test_whoever_left_reads_no_more_of_what_participants_say_among_themselves(
+    ears: Ears, seoul: AsyncClient, database: Database
+) -> None:
+    """Although everybody sees the project, and what is said for everybody."""
+    await make_endpoint(database.sessions, event_types=("renkei.comment.*",))
+    place, told = new_id(), ["seoul", "tokyo"]
+    inside, aloud = comment(HARBOUR, "tokyo", audience=told), comment(HARBOUR, "tokyo")
+    joined = participation(HARBOUR, "seoul", participation_id=place)
+    await ears.hear(project(HARBOUR), joined, inside, aloud)
+    left = participation(
+        HARBOUR,
+        "seoul",
+        participation_id=place,
+        status="withdrawn",
+        version=2,
+        kind=ParticipationWithdrawn,
+    )
+    before = await seoul.get(f"{PATH}/{inside.id}")
+
+    await ears.hear(left)
+
+    items = (await seoul.get(PATH)).json()["items"]
+    assert before.status_code == 200
+    assert {item["event_id"]: item["withheld"] for item in items if item["event"] is None} == {
+        str(inside.id): "left_project"
+    }
+    assert (await seoul.get(f"{PATH}/{inside.id}")).status_code == 404
+    async with database.sessions.begin() as session:
+        [lane] = await claim(session)
+    assert [(one.event_id, one.hindrance) for one in lane.deliveries] == [
+        (inside.id, "left_project"),
+        (aloud.id, None),
+    ]
 
 
 async def test_a_token_that_does_not_cover_a_kind_of_facts_learns_only_that_there_is_one(

@@ -5,12 +5,14 @@ from typing import Any
 
 from sqlalchemy import select
 
+from services.notifications.model.retrying import Answer
 from services.notifications.model.webhook_delivery import WebhookMessage
+from shared.clock import utc_now
 from shared.contracts.members import OfficialErased, OfficialEvent
 from shared.identifiers import new_id
 from shared.messaging.tables import DeadLetter
 from tests.conftest import Database
-from tests.notifications.endpoints import deliveries, make_endpoint
+from tests.notifications.endpoints import attempts, claim, deliveries, make_endpoint, record
 from tests.notifications.hearing import Ears, member, official
 
 MIN, OTHER = new_id(), new_id()
@@ -46,6 +48,28 @@ async def test_bodies_say_no_more_of_an_erased_official(ears: Ears, database: Da
     assert found[str(erased.id)] == json.loads(erased.wire_form())
     assert "Min" not in json.dumps(found)
     assert len(await deliveries(database.sessions)) == 3
+
+
+async def test_answers_that_repeat_what_was_said_of_them_are_forgotten_too(
+    ears: Ears, database: Database
+) -> None:
+    await make_endpoint(database.sessions, member="seoul")
+    appointed, other = official(MIN, "seoul"), official(OTHER, "seoul")
+    await ears.hear(appointed, other, only="webhooks")
+    async with database.sessions.begin() as session:
+        [lane] = await claim(session)
+        answer = Answer(utc_now(), 3, status=400, excerpt="No such person: Min")
+        await record(
+            session, *((lane, one, answer) for one in lane.deliveries), now=answer.started_at
+        )
+
+    erased = official(MIN, "seoul", scopes=(), status="erased", version=2, kind=OfficialErased)
+    await ears.hear(erased, only="webhooks")
+
+    assert [(one.status, one.excerpt) for one in await attempts(database.sessions)] == [
+        (400, None),
+        (400, "No such person: Min"),
+    ]
 
 
 async def test_dead_letters_tell_nothing_of_an_erased_official(

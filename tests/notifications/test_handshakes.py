@@ -439,11 +439,11 @@ async def test_who_is_at_a_new_address_must_agree_first(
         )
 
         await ears.hear(third, only="webhooks")
-        await shake()
-        async with sending(database.sessions, settings, ahead=timedelta(seconds=12)) as sender:
+        await shake(ahead=timedelta(seconds=11))
+        async with sending(database.sessions, settings, ahead=timedelta(seconds=23)) as sender:
             await looked_around(sender)
             before = len(new.received)
-            await shake(ahead=timedelta(seconds=11))
+            await shake(ahead=timedelta(seconds=22))
             await new.wait_for(2)
             await until_settled(database.sessions)
 
@@ -452,6 +452,32 @@ async def test_who_is_at_a_new_address_must_agree_first(
     assert {one.message_id for one in new.received} == {f"msg_{second.id}", f"msg_{third.id}"}
     assert f"msg_{third.id}" not in {one.message_id for one in old.received}
     assert [one.state for one in await deliveries(database.sessions)] == ["delivered"] * 3
+
+
+async def test_who_goes_from_one_address_to_the_next_has_us_ask_no_faster(
+    seoul: AsyncClient, shake: Shake
+) -> None:
+    async with receiving(handshakes=[answering(405)]) as somebody:
+        endpoint = await made(seoul, somebody)
+        changes: list[dict[str, str]] = [
+            *({"url": f"{somebody.url}/{number}"} for number in range(3)),
+            {"status": "paused"},
+            {"url": f"{somebody.url}/4"},
+            {"status": "active"},
+        ]
+        for change in changes:
+            await shake()
+            answer = await seoul.patch(
+                f"{PATH}/{endpoint['id']}", json=change, headers={"If-Match": "*"}
+            )
+            assert answer.status_code == 200
+        await shake()
+        asked = len(somebody.asked)
+
+        await shake(ahead=timedelta(seconds=11))
+
+    assert asked == 1
+    assert [one.target for one in somebody.asked] == ["/hook", "/hook/4"]
 
 
 async def test_an_answer_from_the_old_address_counts_nothing(
@@ -524,7 +550,7 @@ async def test_nobody_is_asked_for_who_does_not_take_part_or_has_paused(
         await tokyo.patch(
             f"{PATH}/{paused['id']}", json={"status": "active"}, headers={"If-Match": '"2"'}
         )
-        await shake()
+        await shake(ahead=timedelta(seconds=11))
 
     assert (before, len(receiver.asked)) == (0, 1)
     assert (resting["state"], resting["next_try_at"]) == ("pending", None)

@@ -12,7 +12,9 @@ from sqlalchemy import select
 
 from services.notifications.model.event_feed import FeedEntry
 from services.notifications.model.webhook_delivery import WebhookDelivery, WebhookMessage
+from services.notifications.model.webhook_endpoint import WebhookEndpoint
 from services.notifications.settings import NotificationsSettings
+from services.notifications.use_cases.tell_members import CHAIN_MAX
 from shared.actor import Actor
 from shared.causation import because_of, read_cause
 from shared.contracts.event import CATALOGUE, Event
@@ -22,7 +24,7 @@ from shared.identifiers import new_id
 from shared.messaging.outbox import announce
 from shared.messaging.tables import OutboxMessage
 from tests.conftest import Database
-from tests.notifications.endpoints import deliveries, make_endpoint, sending, until_settled
+from tests.notifications.endpoints import deliveries, led_to, make_endpoint, sending, until_settled
 from tests.notifications.hearing import Ears, at, member, project
 from tests.notifications.receiver import Received, Receiver, answering, receiving
 from tests.web import api
@@ -191,50 +193,85 @@ async def test_a_loop_of_two_members_slows_down(
 
 
 @pytest.mark.parametrize(
-    ("hops", "later"),
-    [(None, 0), (4, 0), (8, 0), (9, 2), (10, 4), (19, 2048), (20, 3600), (10_000, 3600)],
+    ("rounds", "later"), [(1, 0), (4, 0), (5, 2), (6, 4), (15, 2048), (16, 3600), (100, 3600)]
 )
-async def test_the_more_webhooks_led_to_a_fact_the_later_others_are_sent_it(
-    ears: Ears, sessions: Sessions, hops: int | None, later: int
+async def test_the_more_facts_of_a_member_led_to_another_the_later_it_is_sent_that(
+    ears: Ears, sessions: Sessions, rounds: int, later: int
 ) -> None:
-    await make_endpoint(sessions, member="seoul")
-    fact = project(HARBOUR).model_copy(update={"hops": hops})
+    for slug in ("seoul", "tokyo"):
+        await make_endpoint(sessions, member=slug)
+    fact = await caused(ears, sessions, rounds, of="seoul")
 
-    await ears.hear(fact, only="webhooks")
+    found = [one for one in await deliveries(sessions) if one.event_id == fact.id]
 
-    [delivery] = await deliveries(sessions)
-    assert delivery.due_at - delivery.created_at == timedelta(seconds=later)
     async with sessions() as session:
+        endpoints = await session.scalars(select(WebhookEndpoint))
+        member_of = {endpoint.id: endpoint.member for endpoint in endpoints}
         message = await session.get_one(WebhookMessage, fact.id)
-        entry = await session.scalar(select(FeedEntry.event_id))
-    assert (message.hops, entry) == (hops or 0, fact.id)
+    assert {member_of[one.endpoint_id]: one.due_at - one.created_at for one in found} == {
+        "seoul": timedelta(seconds=later),
+        "tokyo": timedelta(),
+    }
+    assert message.hops == min(rounds, CHAIN_MAX)
 
 
-@pytest.mark.parametrize(("acting", "state"), [("seoul", "cancelled"), ("tokyo", "delivered")])
-async def test_a_made_up_cause_hurts_nobody_but_its_author(
-    ears: Ears, sessions: Sessions, settings: NotificationsSettings, acting: str, state: str
+async def caused(
+    ears: Ears, sessions: Sessions, rounds: int, *others: Event[Any], of: str
+) -> Event[Any]:
+    """Hear a fact of Tokyo to which so many of another member led, and others after it."""
+    cause = project(HARBOUR, by=Actor(member=of, client_id=f"{of}-main"))
+    fact = project(HARBOUR, version=2).model_copy(update={"causationid": cause.id, "hops": 1})
+    await ears.hear(cause, only="webhooks")
+    await led_to(sessions, cause.id, *[of] * (rounds - 1))
+    await ears.hear(fact, *others, only="webhooks")
+    return fact
+
+
+@pytest.mark.parametrize("acting", ["seoul", "tokyo"])
+async def test_a_made_up_cause_changes_nothing(
+    ears: Ears, sessions: Sessions, settings: NotificationsSettings, acting: str
 ) -> None:
     forged = project(HARBOUR, by=Actor(member=acting, client_id=f"{acting}-main")).model_copy(
-        update={"hops": 9, "causationid": new_id()}
+        update={"hops": 9_999, "causationid": new_id()}
     )
     async with receiving() as receiver:
         await make_endpoint(sessions, receiver.url, member="seoul")
         await ears.hear(forged, only="webhooks")
 
-        async with sending(sessions, settings, ahead=timedelta(seconds=3)):
+        async with sending(sessions, settings):
             [delivery] = await until_settled(sessions)
 
-    assert delivery.state == state
-    assert len(receiver.received) == (1 if state == "delivered" else 0)
+    assert (delivery.state, delivery.due_at) == ("delivered", delivery.created_at)
+    assert receiver.received[0].headers["webhook-cause"] == f"{forged.id};hops=0"
+
+
+async def test_who_names_its_own_facts_as_causes_hurts_nobody_else(
+    ears: Ears, sessions: Sessions, settings: NotificationsSettings
+) -> None:
+    """Neither what it says itself, nor what Seoul's system does because of that."""
+    tokyo, seoul = (Actor(member=slug, client_id=f"{slug}-main") for slug in ("tokyo", "seoul"))
+    facts = [project(HARBOUR, by=tokyo)]
+    for version, actor in enumerate([*[tokyo] * 20, seoul], start=2):
+        named = {"causationid": facts[-1].id, "hops": 9_999}
+        facts.append(project(HARBOUR, version=version, by=actor).model_copy(update=named))
+    async with receiving() as receiver:
+        await make_endpoint(sessions, receiver.url, member="seoul", ordering="entity")
+        await ears.hear(*facts, only="webhooks")
+
+        async with sending(sessions, settings):
+            found = await until_settled(sessions)
+
+    assert {one.state for one in found} == {"delivered"}
+    assert {one.due_at - one.created_at < timedelta(seconds=1) for one in found} == {True}
+    assert len(receiver.received) == len(facts)
 
 
 async def test_order_is_kept_when_a_loop_slows_down(ears: Ears, sessions: Sessions) -> None:
     await make_endpoint(sessions, ordering="entity")
-    slowed = project(HARBOUR, version=1).model_copy(update={"hops": 12})
 
-    await ears.hear(slowed, project(HARBOUR, version=2), only="webhooks")
+    slowed = await caused(ears, sessions, 8, project(HARBOUR, version=3), of="seoul")
 
-    first, second = await deliveries(sessions)
-    assert (first.occurred_at, second.occurred_at) == (at(1), at(2))
+    _, first, second = await deliveries(sessions)
+    assert (first.event_id, first.occurred_at, second.occurred_at) == (slowed.id, at(2), at(3))
     assert first.due_at == first.created_at + timedelta(seconds=16)
     assert second.due_at > first.due_at

@@ -27,6 +27,7 @@ from tests.notifications.endpoints import (
     attempts,
     claim,
     deliveries,
+    led_to,
     make_endpoint,
     sending,
     until_settled,
@@ -280,7 +281,8 @@ async def test_what_a_member_may_not_be_told_any_more_is_not_brought(
     inside = inside.model_copy(update={"data": inside.data.model_copy(update={"state": state})})
     looped = project(BRIDGE, by=Actor(member="seoul", client_id="seoul-main"))
     left = participation(HARBOUR, "seoul", status="withdrawn", kind=ParticipationWithdrawn)
-    await ears.hear(inside, looped.model_copy(update={"hops": 4}), left)
+    await ears.hear(inside, looped, left)
+    await led_to(sessions, looped.id, *["seoul"] * 4)
     await end_all(sessions, "failed")
     before = await told(sessions)
     await change(sessions, endpoint, status="active")

@@ -8,13 +8,14 @@ from email.utils import format_datetime
 
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
+from pydantic_core import to_json
 from sqlalchemy import select
 
 from services.notifications.gateways.webhook_client import WebhookClient
 from services.notifications.model.destination import Destination
 from services.notifications.model.inbox_item import InboxItem
 from services.notifications.model.retrying import Answer
-from services.notifications.model.webhook_endpoint import WebhookEndpoint
+from services.notifications.model.webhook_endpoint import WebhookEndpoint, headers_place
 from services.notifications.settings import NotificationsSettings
 from services.notifications.use_cases.record_turns import Outcome
 from shared.addresses import Networks
@@ -25,6 +26,7 @@ from shared.database import Sessions
 from shared.identifiers import new_id
 from shared.messaging.tables import OutboxMessage
 from shared.outbound import AddressRefused, Guard
+from shared.sealing import Seals
 from tests.conftest import Database
 from tests.notifications.endpoints import (
     attempts,
@@ -48,8 +50,37 @@ from tests.notifications.receiver import (
     receiving,
     reset,
 )
+from tests.web import MASTER_KEYS
 
 HARBOUR = new_id()
+
+
+async def test_an_answer_that_repeats_what_is_secret_is_kept_without_it(
+    ears: Ears, sessions: Sessions, settings: NotificationsSettings
+) -> None:
+    key, short = "gateway-key-5f1d", "en"
+    answer = b"X-Gateway-Key: %s, language: %s, and again %s" % (
+        *(key.encode(), short.encode()),
+        key.encode() * 200,
+    )
+    async with receiving(answering(400, body=answer)) as receiver:
+        endpoint = await make_endpoint(sessions, receiver.url)
+        async with sessions.begin() as session:
+            stored = await session.get_one(WebhookEndpoint, endpoint.id)
+            stored.sealed_headers = Seals.read(MASTER_KEYS).seal(
+                to_json({"X-Gateway-Key": key, "Accept-Language": short}),
+                place=headers_place(endpoint.id),
+            )
+        await ears.hear(project(HARBOUR), only="webhooks")
+
+        async with sending(sessions, settings):
+            await until_settled(sessions)
+
+    assert receiver.received[0].headers["x-gateway-key"] == key
+    [attempt] = await attempts(sessions)
+    assert attempt.excerpt is not None
+    assert attempt.excerpt.startswith("X-Gateway-Key: [hidden], language: en, and again [hidden]")
+    assert "gateway-key" not in attempt.excerpt
 
 
 @pytest.fixture

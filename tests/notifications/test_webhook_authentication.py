@@ -15,6 +15,7 @@ from urllib.parse import parse_qs
 import pytest
 import trustme
 from aiohttp.abc import AbstractResolver, ResolveResult
+from structlog.testing import capture_logs
 
 from services.notifications.gateways.access_tokens import AccessTokens, TokenRefused, read_answer
 from services.notifications.gateways.client_tls import presenting
@@ -35,6 +36,7 @@ from tests.notifications.receiver import (
     endless,
     granting,
     hang,
+    nonsense,
     receiving,
 )
 
@@ -404,6 +406,20 @@ async def test_who_is_refused_asks_anew_the_next_time() -> None:
     with pytest.raises(TokenRefused):
         await tokens.token(credentials)
     assert await tokens.token(credentials) == "t"
+
+
+async def test_what_a_server_does_wrong_is_told_without_what_it_was_asked_with() -> None:
+    async with authorities(nonsense) as both, client() as sender:
+        with pytest.raises(TokenRefused) as refused:
+            await sender.tokens.token(both.credentials)
+        with capture_logs() as logs:
+            await post(sender, both.server.url, both.credentials)
+            await sender.post(Destination(both.server.url, ()), b"{}", {"X-Key": SECRET})
+
+    said = f"{refused.value!r} {logs}"
+    assert len(logs) == 2
+    assert "Basic" not in said
+    assert "CIMultiDict" not in said
 
 
 def test_secrets_are_not_shown_by_accident(authority: trustme.CA) -> None:

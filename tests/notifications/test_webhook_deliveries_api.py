@@ -27,6 +27,7 @@ from tests.notifications.endpoints import (
     attempts,
     claim,
     deliveries,
+    led_to,
     make_endpoint,
     sending,
     until_settled,
@@ -233,7 +234,8 @@ async def test_a_fact_of_a_loop_is_not_sent_again(
 ) -> None:
     endpoint = await make_endpoint(sessions)
     looped = project(HARBOUR, by=Actor(member="seoul", client_id="seoul-main"))
-    await ears.hear(looped.model_copy(update={"hops": 4}), only="webhooks")
+    await ears.hear(looped, only="webhooks")
+    await led_to(sessions, looped.id, *["seoul"] * 4)
     [delivery] = await deliveries(sessions)
     await set_fields(sessions, delivery, state="cancelled", state_reason="loop")
 
@@ -244,18 +246,49 @@ async def test_a_fact_of_a_loop_is_not_sent_again(
 
 
 async def test_what_a_token_does_not_cover_is_not_shown(
-    app: FastAPI, ears: Ears, sessions: Sessions
+    app: FastAPI, ears: Ears, sessions: Sessions, settings: NotificationsSettings
 ) -> None:
-    endpoint = await make_endpoint(sessions)
-    await ears.hear(project(HARBOUR), only="webhooks")
-    [delivery] = await deliveries(sessions)
+    async with receiving(answering(200, body=b"Cleaner harbours: thanks")) as receiver:
+        endpoint = await make_endpoint(sessions, receiver.url)
+        await ears.hear(project(HARBOUR), only="webhooks")
+        async with sending(sessions, settings):
+            [delivery] = await until_settled(sessions)
     contractor = api(app, "seoul", "notifications:read")
 
     answer = await contractor.get(path_of(endpoint, "deliveries", delivery.id))
 
     assert answer.status_code == 200
     assert (answer.json()["body"], answer.json()["body_withheld"]) == (None, "missing_scope")
+    # What the receiver answered may repeat it.
+    for client, excerpt in ((contractor, None), (api(app, "seoul"), "Cleaner harbours: thanks")):
+        made = await client.get(path_of(endpoint, "deliveries", delivery.id, "attempts"))
+        assert [one["excerpt"] for one in made.json()["items"]] == [excerpt]
     assert answer.json()["allowed_actions"] == []
+
+
+async def test_what_a_token_does_not_cover_it_lets_nobody_be_sent(
+    app: FastAPI, ears: Ears, sessions: Sessions
+) -> None:
+    """Not by leading an endpoint elsewhere that then wants little, where much still waits."""
+    endpoint = await make_endpoint(sessions, event_types=("renkei.project.*",))
+    await ears.hear(project(HARBOUR), only="webhooks")
+    [delivery] = await deliveries(sessions)
+    await set_fields(sessions, delivery, state="failed")
+    contractor = api(app, "seoul", "notifications:read notifications:write")
+    moved = {"url": "https://hooks.elsewhere.example/", "event_types": ["renkei.inbox_item.*"]}
+
+    answers = [
+        await contractor.patch(path_of(endpoint), json=moved, headers={"If-Match": "*"}),
+        await contractor.post(path_of(endpoint, "deliveries", delivery.id, "resend")),
+        await contractor.post(
+            path_of(endpoint, "recoveries"), json={"kind": "all", "since": at(0).isoformat()}
+        ),
+    ]
+
+    assert [(answer.status_code, answer.json().get("scope")) for answer in answers] == [
+        (403, "projects:read")
+    ] * 3
+    assert [one.state for one in await deliveries(sessions)] == ["failed"]
 
 
 async def test_a_suspended_member_is_shown_no_facts(

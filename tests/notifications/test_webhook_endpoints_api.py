@@ -1,21 +1,24 @@
 """Webhook endpoints over HTTP: their owner's, and nobody else's."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
 from httpx2 import AsyncClient, Response
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 
 from services.notifications.http.app import create_app
 from services.notifications.model.webhook_delivery import WebhookDelivery
 from services.notifications.model.webhook_endpoint import (
+    ENDPOINTS_AN_HOUR,
     ENDPOINTS_MAX,
     WebhookEndpoint,
     WebhookSecret,
 )
 from services.notifications.settings import NotificationsSettings
+from shared.clock import utc_now
 from shared.contracts.event import CATALOGUE, Event
 from shared.contracts.members import MemberSuspended
 from shared.identifiers import new_id
@@ -447,6 +450,31 @@ async def test_a_member_has_only_so_many_endpoints(
     assert len(await announced(database)) == 2
 
 
+async def test_a_member_makes_only_so_many_endpoints_an_hour(
+    app: FastAPI, seoul: AsyncClient, database: Database
+) -> None:
+    """Although it deletes them: for each we ask somebody for consent."""
+    for _ in range(ENDPOINTS_AN_HOUR):
+        await make_endpoint(database.sessions, status="deleted")
+    ago = utc_now() - timedelta(minutes=59)
+    async with database.sessions.begin() as session:
+        await session.execute(update(WebhookEndpoint).values(created_at=ago))
+
+    refused = await seoul.post(PATH, json=WANTED)
+
+    others = await api(app, "tokyo").post(PATH, json=WANTED)
+    async with database.sessions.begin() as session:
+        await session.execute(update(WebhookEndpoint).values(created_at=ago - timedelta(minutes=2)))
+    later = await seoul.post(PATH, json=WANTED)
+    assert (refused.status_code, refused.json()["type"]) == (
+        429,
+        "/problems/too-many-new-webhook-endpoints",
+    )
+    assert 0 < int(refused.headers["Retry-After"]) <= 60
+    assert (others.status_code, later.status_code) == (201, 201)
+    assert len(await stored(database)) == ENDPOINTS_AN_HOUR + 2
+
+
 async def test_a_revoked_client_can_do_nothing_with_the_tokens_it_holds(
     seoul: AsyncClient, ears: Ears, database: Database
 ) -> None:
@@ -500,7 +528,8 @@ async def test_nobody_lets_others_hear_what_it_may_not_read(
     [
         ({"url": "https://elsewhere.example/"}, 403),
         ({"event_types": ["*"]}, 403),
-        ({"event_types": ["renkei.webhook_endpoint.*"]}, 200),
+        # Then it could lead it elsewhere, where what still waits would follow.
+        ({"event_types": ["renkei.webhook_endpoint.*"]}, 403),
         ({"description": "Archive"}, 200),
         ({"status": "paused"}, 200),
     ],

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import pytest
 import trustme
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateNumbers, RSAPublicNumbers
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -398,6 +399,33 @@ async def test_a_certificate_that_nobody_could_accept_is_refused(
     ).decode()
     good = await seoul.post(PATH, json=WANTED | {"authentication": mtls | {"private_key": plain}})
     assert good.status_code == 201
+
+
+async def test_nobody_makes_us_look_for_primes_for_minutes(
+    seoul: AsyncClient, database: Database, mtls: dict[str, Any]
+) -> None:
+    large = mtls | {"private_key": key_of(8_192)}
+
+    answer = await seoul.post(PATH, json=WANTED | {"authentication": large})
+
+    assert (answer.status_code, answer.json()["detail"]) == (
+        422,
+        "The private key must have 2048 to 4096 bits.",
+    )
+    assert await count(database) == 0
+
+
+def key_of(bits: int) -> str:
+    """Something in the form of a private key for RSA, whose numbers are any of this size."""
+    p, q = ((1 << (bits // 2)) - odd for odd in (1, 3))
+    numbers = RSAPrivateNumbers(
+        p, q, 65_537, 65_537, 65_537, pow(q, -1, p), RSAPublicNumbers(65_537, p * q)
+    )
+    return (
+        numbers.private_key(unsafe_skip_rsa_key_validation=True)
+        .private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
+        .decode()
+    )
 
 
 def odd_forms(certificate: str) -> Iterator[str]:

@@ -8,7 +8,7 @@ import asyncio
 import re
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -37,6 +37,10 @@ log = structlog.get_logger(__name__)
 READ_LIMIT_BYTES: Final = 64_000
 CHUNK_BYTES: Final = 8_192
 EXCERPT_CHARACTERS: Final = 500
+SECRET_CHARACTERS_MIN: Final = 8
+"""What is shorter protects nothing, and stands in answers by chance."""
+
+HIDDEN: Final = "[hidden]"
 USER_AGENT: Final = "Renkei-Webhooks/1"
 CONTENT_TYPE: Final = "application/cloudevents+json; charset=utf-8"
 BEARER: Final = "Bearer "
@@ -155,7 +159,8 @@ class WebhookClient:
                 if status == UNAUTHORIZED and isinstance(shows, ClientCredentials):
                     self.tokens.forget(shows, told["Authorization"].removeprefix(BEARER))
                 retry_after = response.headers.get("Retry-After")
-                excerpt = await read_excerpt(response)
+                secrets = (*destination.headers.values(), told.get("Authorization", ""))
+                excerpt = await read_excerpt(response, secrets=secrets)
         except WebhookAddressNotAllowed:
             error = "address_refused"
         except TokenRefused as refused:
@@ -163,7 +168,7 @@ class WebhookClient:
             log.debug("webhook.no_token", url=destination.url, error=str(refused)[:300])
         except (aiohttp.ClientError, OSError, ValueError) as failure:
             error = None if status is not None else class_of(failure)
-            log.debug("webhook.failed", url=destination.url, error=repr(failure)[:300])
+            log.debug("webhook.failed", url=destination.url, error=said_by(failure))
         seconds = time.perf_counter() - began
         ATTEMPT_SECONDS.observe(seconds)
         ATTEMPTS.labels(result=error or f"{(status or 0) // 100}xx").inc()
@@ -214,7 +219,7 @@ class WebhookClient:
         except WebhookAddressNotAllowed:
             return Consent(error="address_refused")
         except (aiohttp.ClientError, OSError, ValueError) as failure:
-            log.debug("webhook.not_asked", url=destination.url, error=repr(failure)[:300])
+            log.debug("webhook.not_asked", url=destination.url, error=said_by(failure))
             return Consent(error=class_of(failure))
 
     async def _fetch_token(self, url: str, headers: dict[str, str], body: str) -> tuple[int, Any]:
@@ -228,7 +233,7 @@ class WebhookClient:
                 text = await read_limited(response)
                 return response.status, from_json(text, allow_inf_nan=False) if text else None
         except (WebhookAddressNotAllowed, aiohttp.ClientError, OSError, ValueError) as failure:
-            raise TokenRefused(repr(failure)) from failure
+            raise TokenRefused(said_by(failure)) from failure
 
 
 async def read_limited(response: aiohttp.ClientResponse) -> bytes:
@@ -246,22 +251,40 @@ async def read_limited(response: aiohttp.ClientResponse) -> bytes:
     return bytes(read)
 
 
-async def read_excerpt(response: aiohttp.ClientResponse) -> str | None:
+async def read_excerpt(
+    response: aiohttp.ClientResponse, *, secrets: Collection[str] = ()
+) -> str | None:
     """Read the answer up to the limit, and keep its beginning as text that can be stored.
 
-    What is longer than the limit is not read: the connection is closed instead.
+    What is longer than the limit is not read: the connection is closed instead. Some receivers
+    repeat what they were sent, such as a page for those who look for faults: what is secret of it
+    is left out.
     """
+    hidden = sorted(
+        {word for each in secrets for word in each.split() if len(word) >= SECRET_CHARACTERS_MIN},
+        key=len,
+        reverse=True,
+    )
+    enough = READ_LIMIT_BYTES if hidden else EXCERPT_CHARACTERS * 4
     begun = bytearray()
     size = 0
     async for chunk in response.content.iter_chunked(CHUNK_BYTES):
-        if len(begun) < EXCERPT_CHARACTERS * 4:
+        if len(begun) < enough:
             begun += chunk
         size += len(chunk)
         if size >= READ_LIMIT_BYTES:
             response.close()
             break
-    text = re.sub(r"[^\S\n]|[\x00-\x08\x0b-\x1f\x7f]", " ", begun.decode("utf-8", "replace"))
+    text = begun.decode("utf-8", "replace")
+    for word in hidden:
+        text = text.replace(word, HIDDEN)
+    text = re.sub(r"[^\S\n]|[\x00-\x08\x0b-\x1f\x7f-\x9f]", " ", text)
     return text[:EXCERPT_CHARACTERS].strip() or None
+
+
+def said_by(failure: Exception) -> str:
+    """Tell what went wrong, for our logs; never as `repr`, which may hold the headers we sent."""
+    return f"{type(failure).__name__}: {failure}"[:300]
 
 
 def class_of(failure: Exception) -> str:

@@ -85,7 +85,10 @@ class WebhookDeliveryDetailOut(WebhookDeliveryOut):
 
 
 class WebhookAttemptOut(Output):
-    """One request that was made, and what came back: a status, or a class of error."""
+    """One request that was made, and what came back: a status, or a class of error.
+
+    The excerpt may repeat what was sent, so a token sees it that covers reading that.
+    """
 
     id: UUID
     started_at: datetime
@@ -181,6 +184,8 @@ async def get_webhook_attempts(
     actor.ensure_may("notifications:read")
     found, cursor = await attempts_of(session, delivery, paging=paging)
     items = [WebhookAttemptOut.model_validate(attempt) for attempt in found]
+    if not may_read(delivery, actor):
+        items = [item.model_copy(update={"excerpt": None}) for item in items]
     return page(request, response, items, cursor)
 
 
@@ -223,6 +228,11 @@ def shown_delivery(
     return WebhookDeliveryOut.model_validate({**columns, "allowed_actions": actions})
 
 
+def may_read(delivery: WebhookDelivery, actor: Actor) -> bool:
+    """Tell whether a token covers reading what a delivery says."""
+    return actor.scopes.issuperset(scopes_to_read((delivery.event_type,)))
+
+
 async def shown_body(
     session: AsyncSession,
     endpoint: WebhookEndpoint,
@@ -232,7 +242,7 @@ async def shown_body(
     issuer: str,
 ) -> tuple[str | None, str | None]:
     """What a delivery says, or why that is not shown."""
-    if not actor.scopes.issuperset(scopes_to_read((delivery.event_type,))):
+    if not may_read(delivery, actor):
         return None, "missing_scope"
     body, withheld = await said_in(session, endpoint, delivery)
     if body is None:

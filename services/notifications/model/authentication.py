@@ -21,6 +21,10 @@ from shared.contracts.notifications import Authentication as Kind
 from shared.refusals import Invalid
 
 RSA_BITS_MIN: Final = 2048
+RSA_BITS_MAX: Final = 4096
+"""Checking whether a key is one, and signing with it, takes eight times as long for each doubling.
+"""
+
 UNREADABLE: Final = (ValueError, TypeError, OverflowError, UnsupportedAlgorithm, InvalidVersion)
 
 
@@ -102,21 +106,38 @@ def ensure_usable(presented: ClientCertificate, *, now: datetime) -> None:
             key is weak or of a kind that is not in use, or the certificate is not valid now.
     """
     own = _certificates(presented.certificate)[0]
-    try:
-        key = load_pem_private_key(presented.private_key.encode(), password=None)
-    except UNREADABLE as error:
-        # TypeError: it needs a password.
-        raise WebhookCertificateUnusable("The private key cannot be read.") from error
-    if not isinstance(key, RSAPrivateKey | EllipticCurvePrivateKey):
-        raise WebhookCertificateUnusable("The private key must be one for RSA or ECDSA.")
-    if isinstance(key, RSAPrivateKey) and key.key_size < RSA_BITS_MIN:
-        raise WebhookCertificateUnusable(f"The private key must have {RSA_BITS_MIN} bits.")
+    key = _private_key(presented.private_key)
     if own.public_key() != key.public_key():
         raise WebhookCertificateUnusable("The private key is not that of the first certificate.")
     if not own.not_valid_before_utc <= now < own.not_valid_after_utc:
         raise WebhookCertificateUnusable(
             f"It is valid from {own.not_valid_before_utc:%Y-%m-%d %H:%M} UTC"
             f" until {own.not_valid_after_utc:%Y-%m-%d %H:%M} UTC."
+        )
+
+
+def _private_key(pem: str) -> RSAPrivateKey | EllipticCurvePrivateKey:
+    try:
+        # How large it is comes first: whether its numbers are primes may take minutes to find out.
+        key = load_pem_private_key(pem.encode(), password=None, unsafe_skip_rsa_key_validation=True)
+        if isinstance(key, RSAPrivateKey):
+            _ensure_usual_size(key)
+            load_pem_private_key(pem.encode(), password=None)
+    except UNREADABLE as error:
+        # TypeError: it needs a password.
+        raise WebhookCertificateUnusable("The private key cannot be read.") from error
+    if not isinstance(key, RSAPrivateKey | EllipticCurvePrivateKey):
+        raise WebhookCertificateUnusable("The private key must be one for RSA or ECDSA.")
+    return key
+
+
+def _ensure_usual_size(key: RSAPrivateKey) -> None:
+    numbers = key.private_numbers()
+    # Both factors, too: nobody has looked yet whether they are those of the modulus.
+    largest = max(numbers.p, numbers.q, numbers.public_numbers.n).bit_length()
+    if key.key_size < RSA_BITS_MIN or largest > RSA_BITS_MAX:
+        raise WebhookCertificateUnusable(
+            f"The private key must have {RSA_BITS_MIN} to {RSA_BITS_MAX} bits."
         )
 
 

@@ -31,8 +31,9 @@ class WebhookMessage(Base, kw_only=True):
     """A fact, once for all who get it: its body byte for byte as on the stream.
 
     Beside it stands what decides who may still be told, and in which order: the project that it
-    belongs to, the member whose own place in that project it speaks of, and the entity. A test
-    message is no fact, and stands in no feed.
+    belongs to, the member whose own place in that project it speaks of, and the entity. `chain` has
+    the members whose facts led to it by webhooks, one after the other. A test message is no fact,
+    and stands in no feed.
     """
 
     __tablename__ = "webhook_message"
@@ -48,6 +49,7 @@ class WebhookMessage(Base, kw_only=True):
     is_for_all: Mapped[bool] = mapped_column(server_default="false")
     acting_member: Mapped[str | None]
     hops: Mapped[int] = mapped_column(default=0, server_default="0")
+    chain: Mapped[tuple[str, ...]] = mapped_column(default=(), server_default="{}")
 
 
 class WebhookDelivery(Base, kw_only=True):

@@ -13,13 +13,16 @@ from services.notifications.model.event_types import are_covered
 from services.notifications.model.signing import SignatureKind
 from shared.contracts.notifications import WebhookEndpointState
 from shared.identifiers import new_id
-from shared.refusals import Conflict, Invalid, NotFound
+from shared.refusals import Conflict, Invalid, NotFound, TooManyRequests
 
 RATE_MAX: Final = 60_000
 PARALLEL_USUAL: Final = 4
 PARALLEL_MAX: Final = 16
 ENDPOINTS_MAX: Final = 20
 """Of one member: a fact is queued for all who may hear of it at once, and they share senders."""
+
+ENDPOINTS_AN_HOUR: Final = 60
+"""A member makes no more, whatever it deletes: each has us ask somebody for consent."""
 
 KEYS_MAX: Final = 4
 """Of one kind: each adds a signature to every message."""
@@ -48,6 +51,11 @@ class TooManyWebhookKeys(Conflict):
 class TooManyWebhookEndpoints(Conflict):
     code = "too-many-webhook-endpoints"
     title = "The member has as many webhook endpoints as it can have"
+
+
+class TooManyNewWebhookEndpoints(TooManyRequests):
+    code = "too-many-new-webhook-endpoints"
+    title = "The member has made as many webhook endpoints as it can in an hour"
 
 
 Notice = Literal["warn", "disable", "recover"]
@@ -187,8 +195,12 @@ class WebhookEndpoint(Versioned, Base, kw_only=True):
 
     @property
     def is_tried(self) -> bool:
-        """Whether it may turn out to be well again."""
-        return self.status == "disabled" and self.status_reason == "failing"
+        """Whether it may turn out to be well again, at an address where one has agreed to that."""
+        return (
+            self.status == "disabled"
+            and self.status_reason == "failing"
+            and self.verified_at is not None
+        )
 
     def warn(self, failing_since: datetime, *, disables_at: datetime, at: datetime) -> None:
         """Tell its owner that it fails, and when it will be disabled if that goes on."""

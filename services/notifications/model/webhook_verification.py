@@ -29,7 +29,7 @@ GIVEN_UP_AFTER: Final = timedelta(days=7)
 CONSENT_GOOD_FOR: Final = timedelta(days=7)
 CONSENTS_MAX: Final = 20
 CALM: Final = timedelta(seconds=10)
-"""A receiver that has not agreed is not asked more often, whoever wants it."""
+"""Nobody is asked more often for an endpoint, whoever wants it, and wherever it leads."""
 
 State = Literal["pending", "granted", "given_up"]
 NoConsent = Literal["no_consent", "other_origin", "rate_unreadable"]
@@ -105,11 +105,15 @@ class WebhookVerification(Base, kw_only=True):
     next_try_at: Mapped[datetime | None]
 
     def begin_anew(self, *, at: datetime) -> None:
-        """Ask again from the start, at once but for the calm that a receiver may expect."""
+        """Ask again from the start, at once but for the calm that a receiver may expect.
+
+        Also at another address: who goes from one to the next asks no faster.
+        """
+        calm_until = max(self.asked_at, self.last_tried_at or self.asked_at) + CALM
         if self.state == "granted":
             self.waiting_since = at
         self.state, self.asked_at, self.tries = "pending", at, 0
-        self.next_try_at = max(at, self.last_tried_at + CALM) if self.last_tried_at else at
+        self.next_try_at = max(at, calm_until)
 
     def fail(self, error: str, *, at: datetime) -> None:
         """Note why a try brought no consent, and when the next one is due, if any."""

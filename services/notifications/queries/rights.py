@@ -7,8 +7,24 @@ nothing is known yet nothing is taken away: the fact named the member, and copie
 
 from typing import Final
 
-HOPS_MAX: Final = 3
+AMONG_PARTICIPANTS: Final = """
+CASE WHEN split_part(m.event_type, '.', 2) = 'comment' THEN
+    convert_from(m.body, 'UTF8')::jsonb #>> '{data,state,visibility}' = 'participants'
+ELSE false END
+"""
+"""Words that only those with a place in a project read, whoever sees the project."""
+
+ROUNDS_MAX: Final = 3
 """So often a member's own facts may come back to it as the cause of its next ones."""
+
+
+def rounds(member: str) -> str:
+    """SQL for how many facts of a member led to this one.
+
+    Args:
+        member: an expression for its slug, such as `l.member`.
+    """
+    return f"cardinality(array_positions(m.chain, {member}))"
 
 
 def hindrance_to_send(member: str) -> str:
@@ -18,7 +34,7 @@ def hindrance_to_send(member: str) -> str:
         member: an expression for its slug, such as `l.member`.
     """
     return f"""
-    CASE WHEN m.acting_member = {member} AND m.hops > {HOPS_MAX} THEN 'loop'
+    CASE WHEN m.acting_member = {member} AND {rounds(member)} > {ROUNDS_MAX} THEN 'loop'
     ELSE {hindrance(member)} END
     """
 
@@ -35,7 +51,7 @@ def hindrance(member: str) -> str:
         AND EXISTS (SELECT FROM known_project p WHERE p.id = m.project_id)
         AND NOT EXISTS (
             SELECT FROM known_project p WHERE p.id = m.project_id
-            AND (p.lead = {member} OR p.visibility = 'network')
+            AND (p.lead = {member} OR p.visibility = 'network' AND NOT {AMONG_PARTICIPANTS})
         )
         AND EXISTS (
             SELECT FROM known_participation k

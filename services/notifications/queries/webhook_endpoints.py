@@ -180,3 +180,20 @@ async def endpoints_to_come(session: AsyncSession, member: str) -> int:
         .where(WebhookEndpoint.member == member, WebhookEndpoint.status != "deleted")
     )
     return ENDPOINTS_MAX - (made or 0)
+
+
+async def made_since(
+    session: AsyncSession, member: str, moment: datetime
+) -> tuple[int, datetime | None]:
+    """Count the endpoints that a member has made since then, be they deleted or not.
+
+    Returns:
+        How many, and when it made the first of them.
+    """
+    found = await session.execute(
+        select(func.count(), func.min(WebhookEndpoint.created_at)).where(
+            WebhookEndpoint.member == member, WebhookEndpoint.created_at > moment
+        )
+    )
+    count, first = found.one()
+    return count, first

@@ -29,13 +29,13 @@ async def begin_handshake(
         )
         session.add(verification)
         return verification
+    verification.begin_anew(at=now)
     if is_elsewhere:
         # Whoever is there was not asked yet.
         verification.error, verification.last_tried_at = None, None
         await session.execute(
             delete(WebhookConsent).where(WebhookConsent.endpoint_id == endpoint.id)
         )
-    verification.begin_anew(at=now)
     if endpoint.status != "active":
         # Nobody looks at what rests; activating it begins anew.
         verification.next_try_at = None

@@ -56,7 +56,8 @@ async def change_webhook_endpoint(
     endpoint = await visible_endpoint(session, endpoint_id, actor=actor, for_change=True)
     actor.ensure_may("notifications:write")
     if wanted.keys() & LET_OUT:
-        for scope in scopes_to_read(wanted.get("event_types", endpoint.event_types)):
+        # What it wanted before, too: that waits, or can be sent again.
+        for scope in scopes_to_read((*endpoint.event_types, *wanted.get("event_types", ()))):
             actor.ensure_may(scope)
     await ensure_active(session, actor.member)
     before = endpoint.state()

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -17,7 +17,9 @@ from services.notifications.model.signing import (
     written_secret,
 )
 from services.notifications.model.webhook_endpoint import (
+    ENDPOINTS_AN_HOUR,
     ENDPOINTS_MAX,
+    TooManyNewWebhookEndpoints,
     TooManyWebhookEndpoints,
     WebhookEndpoint,
     WebhookSecret,
@@ -25,13 +27,15 @@ from services.notifications.model.webhook_endpoint import (
 )
 from services.notifications.model.webhook_verification import WebhookVerification
 from services.notifications.queries.members import ensure_active
-from services.notifications.queries.webhook_endpoints import endpoints_to_come
+from services.notifications.queries.webhook_endpoints import endpoints_to_come, made_since
 from services.notifications.use_cases.webhook_wishes import Workshop, kept_of
 from shared.actor import Actor, LoginDemand
 from shared.contracts.notifications import WebhookEndpointCreated
 from shared.identifiers import new_id
 from shared.messaging.outbox import announce
 from shared.sealing import Seals
+
+HOUR: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,7 @@ async def create_webhook_endpoint(
         WebhookCertificateUnusable: the certificate or its key is not good.
         WebhookAuthenticationContradictory: two of these cannot be together.
         TooManyWebhookEndpoints: the member has as many as it can have.
+        TooManyNewWebhookEndpoints: it has made too many lately.
         InsufficientUserAuthentication: the login behind the token does not meet `login`.
     """
     for scope in ("notifications:write", *scopes_to_read(wanted["event_types"])):
@@ -98,6 +103,12 @@ async def create_webhook_endpoint(
     kept = await kept_of(session, wanted, endpoint, actor=actor, workshop=workshop)
     if await endpoints_to_come(session, actor.member) <= 0:
         raise TooManyWebhookEndpoints(f"There are {ENDPOINTS_MAX}; delete one first.")
+    lately, first = await made_since(session, actor.member, now - HOUR)
+    if first is not None and lately >= ENDPOINTS_AN_HOUR:
+        wait = int((first + HOUR - now).total_seconds()) + 1
+        raise TooManyNewWebhookEndpoints(
+            f"At most {ENDPOINTS_AN_HOUR} an hour.", members={"retry_after": wait}
+        )
     actor.ensure_logged_in(login, at=now)
     for name, value in kept.items():
         setattr(endpoint, name, value)

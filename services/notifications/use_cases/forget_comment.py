@@ -1,10 +1,8 @@
 """Use case: what is told, or still has to be, of a comment that was removed."""
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.notifications.use_cases.forget_official import FORGET
-from services.notifications.use_cases.tell_members import entity_of
+from services.notifications.use_cases.forget_official import forget_all_but
 from shared.contracts.projects import CommentRemoved
 from shared.messaging.erasing import forget_buried
 
@@ -14,12 +12,5 @@ async def forget_comment(session: AsyncSession, event: CommentRemoved) -> None:
 
     What still waits is sent in this form, and so is what is sent again or read from a feed.
     """
-    await session.execute(
-        text(FORGET),
-        {
-            "entity": entity_of(event),
-            "data": event.data.model_dump_json(),
-            "newest": event.id,
-        },
-    )
+    await forget_all_but(session, event)
     await forget_buried(session, f"evt.projects.comment.{event.subject}.>", kept=event.nats_subject)

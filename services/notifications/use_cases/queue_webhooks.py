@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.notifications.queries.rights import rounds
 from services.notifications.queries.wishes import WANTED
 from services.notifications.use_cases.keep_order import keep_order
 from shared.messaging.waking import after_each_commit_with
@@ -33,12 +34,15 @@ FOR UPDATE OF l
 """Where one endpoint asks for order the lanes of all are locked: those of the others are woken
 later, and senders, too, lock lanes in the order of their ids."""
 
-HOPS_SLOW: Final = 8
-"""So many webhooks may have led to a fact, one after the other; then it is told later and later."""
+ROUNDS_SLOW: Final = 4
+"""So many facts of a member may have led to another one; then that is told it later and later."""
 
 DUE: Final = f"""
-    greatest(CAST(:now AS timestamptz) + CASE WHEN m.hops > {HOPS_SLOW} THEN
-        least(interval '1 hour', interval '1 second' * 2 ^ least(m.hops - {HOPS_SLOW}, 12))
+    greatest(CAST(:now AS timestamptz) + CASE WHEN {rounds("e.member")} > {ROUNDS_SLOW} THEN
+        least(
+            interval '1 hour',
+            interval '1 second' * 2 ^ least({rounds("e.member")} - {ROUNDS_SLOW}, 12)
+        )
     ELSE interval '0' END, (
         SELECT max(p.due_at) FROM webhook_delivery p
         WHERE e.ordering = 'entity' AND p.endpoint_id = e.id AND p.state = 'pending'
@@ -47,8 +51,9 @@ DUE: Final = f"""
 """  # noqa: S608 -- made of constants
 """Where order is asked for, not before what still waits about the same entity.
 
-What systems make each other say again and again slows down, but is never kept from anybody: they
-may be wrong about the cause. In the feeds it stands at once.
+What systems make each other say again and again slows down for them, but is never kept from
+anybody: they may be wrong about the cause. Nobody else is told it later, whatever they say of the
+cause. In the feeds it stands at once.
 """
 
 PRIORITY: Final = """
@@ -100,7 +105,7 @@ SELECT
     count(*) AS made,
     EXISTS (
         SELECT FROM webhook_message m
-        WHERE m.event_id = ANY (CAST(:events AS uuid[])) AND m.hops > {HOPS_SLOW}
+        WHERE m.event_id = ANY (CAST(:events AS uuid[])) AND m.hops > {ROUNDS_SLOW}
     ) AS some_are_late
 FROM made
 """  # noqa: S608 -- made of constants

@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.notifications.model.event_types import scopes_to_read
 from services.notifications.model.webhook_delivery import WebhookDelivery
 from services.notifications.queries.members import ensure_active
 from services.notifications.queries.webhook_deliveries import delivery_of, ensure_may_be_sent
@@ -33,7 +34,7 @@ async def resend_delivery(
     Raises:
         WebhookEndpointNotFound: there is none, or it is another member's.
         WebhookDeliveryNotFound: the endpoint has no such delivery.
-        MissingScope: the actor may not do this.
+        MissingScope: the actor may not do this, or not read what would be sent.
         MemberNotActive: the actor's member does not take part at present.
         WebhookEndpointNotActive: nothing is sent to the endpoint.
         FactWithheld: the member may not be told this any more.
@@ -42,7 +43,8 @@ async def resend_delivery(
     # Lanes before deliveries, as everybody locks them in this order.
     await hold_lane(session, endpoint.id)
     delivery = await delivery_of(session, endpoint, delivery_id, for_change=True)
-    actor.ensure_may("notifications:write")
+    for scope in ("notifications:write", *scopes_to_read((delivery.event_type,))):
+        actor.ensure_may(scope)
     await ensure_active(session, actor.member)
     endpoint.ensure_sent_to()
     await ensure_may_be_sent(session, endpoint, delivery)

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.notifications.model.event_types import ensure_known
+from services.notifications.model.event_types import ensure_known, scopes_to_read
 from services.notifications.model.webhook_endpoint import WebhookEndpoint
 from services.notifications.model.webhook_recovery import (
     RecoveryKind,
@@ -54,7 +54,7 @@ async def start_recovery(
 
     Raises:
         WebhookEndpointNotFound: there is none, or it is another member's.
-        MissingScope: the actor may not do this.
+        MissingScope: the actor may not do this, or not read what would be sent.
         MemberNotActive: the actor's member does not take part at present.
         EventTypeUnknown: one of the types will never match.
         RecoveryPeriodInvalid: it is empty, or has not been yet.
@@ -65,6 +65,8 @@ async def start_recovery(
     actor.ensure_may("notifications:write")
     await ensure_active(session, actor.member)
     ensure_known(event_types)
+    for scope in scopes_to_read(event_types or endpoint.event_types):
+        actor.ensure_may(scope)
     until = now if until is None else until
     if until > now:
         raise RecoveryPeriodInvalid("What has not happened yet will be sent when it does.")

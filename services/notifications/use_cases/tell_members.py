@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -72,6 +72,9 @@ ORDER BY m.occurred_at, m.event_id
 """
 
 
+CHAIN_MAX: Final = 64
+"""So far back we look for what led to a fact."""
+
 LOCK: Final = "who takes part"
 LOCK_TOGETHER: Final = "SELECT pg_advisory_xact_lock_shared(hashtextextended(:name, 4))"
 LOCK_ALONE: Final = "SELECT pg_advisory_xact_lock(hashtextextended(:name, 4))"
@@ -92,9 +95,10 @@ async def tell_members(
     await session.execute(text(LOCK_ALONE if members else LOCK_TOGETHER), {"name": LOCK})
     if members:
         await copy_states(session, KnownMember, members)
+    chains = await _chains(session, events)
     await session.execute(
         insert(WebhookMessage).on_conflict_do_nothing(),
-        [_message(event, now) for event in events],
+        [_message(event, chains.get(event.id, ()), now) for event in events],
     )
     await _enter(session, [(event.id, " ".join(event.audience)) for event in events], now=now)
     missed = set[UUID]()
@@ -146,7 +150,34 @@ def entity_of(event: Event[Any]) -> str:
     return f"{event.entity}:{event.subject}"
 
 
-def _message(event: Event[Any], now: datetime) -> dict[str, Any]:
+async def _chains(
+    session: AsyncSession, events: Sequence[Event[Any]]
+) -> dict[UUID, tuple[str, ...]]:
+    """Find whose facts led to these by webhooks, one after the other, by what we know ourselves.
+
+    How many there were, a request may say as it likes: it would have others told later, or what
+    they do kept from themselves. A cause that we know nothing of counts as none.
+    """
+    causes = {event.causationid for event in events if event.causationid is not None}
+    if not causes:
+        return {}
+    message = WebhookMessage
+    found = await session.execute(
+        select(message.event_id, message.chain, message.acting_member).where(
+            message.event_id.in_(causes)
+        )
+    )
+    # With those that come in the same batch, as when the whole history is heard again.
+    leading = {event_id: (*chain, acting or "") for event_id, chain, acting in found}
+    chains = {}
+    for event in events:
+        chain = leading.get(event.causationid, ()) if event.causationid is not None else ()
+        chains[event.id] = chain[-CHAIN_MAX:]
+        leading[event.id] = (*chains[event.id], event.actormember or "")
+    return chains
+
+
+def _message(event: Event[Any], chain: tuple[str, ...], now: datetime) -> dict[str, Any]:
     state = event.data.state
     about_place = isinstance(event, ParticipationEvent)
     is_project = isinstance(event, ProjectEvent)
@@ -161,5 +192,6 @@ def _message(event: Event[Any], now: datetime) -> dict[str, Any]:
         "about_member": state.member if about_place else None,
         "is_for_all": event.audience == EVERYONE,
         "acting_member": event.actormember,
-        "hops": event.hops or 0,
+        "hops": len(chain),
+        "chain": chain,
     }
