@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "notifications_0009_chains"
+revision = "notifications_0009"
 down_revision = "notifications_0008"
 branch_labels = None
 depends_on = None
