@@ -60,7 +60,10 @@ class NotificationsSettings(Settings):
         default=120, description="An endpoint that has failed for so long is disabled."
     )
     webhook_poll_seconds: Seconds = 1
-    webhook_retention_days: Annotated[int, Field(ge=1)] = 30
+    webhook_retention_days: Annotated[int, Field(ge=1)] = Field(
+        default=90,
+        description="How long deliveries can be looked at; what is missed is told from them.",
+    )
     feed_retention_days: Annotated[int, Field(ge=1)] = Field(
         default=90, description="How long facts can be read from the event feed."
     )

@@ -16,6 +16,7 @@ from shared.messaging.tables import OutboxMessage
 from tests.conftest import Database
 from tests.notifications.endpoints import (
     Made,
+    deliveries,
     lane_of,
     make_endpoint,
     sending,
@@ -130,6 +131,22 @@ async def test_a_rate_is_kept(
             await until_lane(sessions, endpoint, leased_until=None)
 
     assert (first, len(receiver.received)) == (1, 2)
+
+
+async def test_after_a_receiver_said_that_it_is_gone_nothing_more_is_sent(
+    ears: Ears, sessions: Sessions, settings: NotificationsSettings
+) -> None:
+    async with receiving(answering(410), answering(204)) as receiver:
+        endpoint = await make_endpoint(sessions, receiver.url, parallel=1)
+        await ears.hear(*(project(new_id()) for _ in range(5)), only="webhooks")
+        async with sending(sessions, settings):
+            await until_settled(sessions, attempts_made=99)
+
+    assert len(receiver.received) == 1
+    found = await endpoint_of(sessions, endpoint)
+    assert (found.status, found.status_reason) == ("disabled", "gone")
+    ends = sorted((one.state, one.state_reason) for one in await deliveries(sessions))
+    assert ends == [("cancelled", "endpoint_disabled")] * 4 + [("failed", "gone")]
 
 
 async def failing_for(

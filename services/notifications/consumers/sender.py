@@ -170,7 +170,7 @@ class Sender:
             await turn.run()
         finally:
             self.turns.discard(turn)
-            self.found.put_nowait(Release(claimed, turn.lane))
+            self.found.put_nowait(Release(claimed, turn.lane, turn.is_gone))
 
     async def send(self, claimed: ClaimedLane, delivery: DueDelivery) -> Answer:
         """Make one request, signed for the moment at which it is made."""

@@ -49,6 +49,8 @@ class Turn:
         """
         self.claimed = claimed
         self.lane = claimed.lane
+        self.is_gone = False
+        """Whether the receiver has said that it is gone: nothing is sent after that."""
         self._places = places
         self._send = send
         self._note = note
@@ -117,7 +119,7 @@ class Turn:
     def _next(self) -> DueDelivery | None:
         """Take the next delivery that may be begun now."""
         over = self.lane.is_held(self._clock()) or time.monotonic() >= self._ends_at
-        if over or len(self._at_work) >= self.lane.parallel:
+        if over or self.is_gone or len(self._at_work) >= self.lane.parallel:
             return None
         for place, delivery in enumerate(self._waiting):
             if delivery.entity not in self._closed:
@@ -134,6 +136,7 @@ class Turn:
             now=self._clock(),
             chance=random.random(),  # noqa: S311 -- spreads attempts, protects nothing
         )
+        self.is_gone |= answer.is_gone
         if answer.is_success and delivery.entity is not None:
             self._closed.remove(delivery.entity)
         self._note(delivery, answer)

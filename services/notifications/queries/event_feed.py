@@ -26,7 +26,7 @@ from shared.http.paging import Paging
 LOOKED_AT_MAX: Final = 2_000
 """So many facts are looked at for one part, where few of them are wanted."""
 
-PART_BYTES: Final = 4_000_000
+PART_BYTES: Final = 1_000_000
 """A part ends after this much: a fact may have almost a megabyte."""
 
 WITHHELD: Final = f"""

@@ -109,10 +109,11 @@ class Outcome:
 
 
 class Release(NamedTuple):
-    """The end of a turn: what is known of the lane by now."""
+    """The end of a turn: what is known of the lane, and whether the receiver said that it is gone."""
 
     claimed: ClaimedLane
     lane: Lane
+    is_gone: bool = False
 
 
 async def record_turns(
@@ -131,11 +132,6 @@ async def record_turns(
     is gone, or fails for long, is disabled after warnings. Nothing counts twice if it is done
     again by who did not hear that it was done.
     """
-    gone = {
-        outcome.claimed.endpoint_id
-        for outcome in outcomes
-        if outcome.answer is not None and outcome.answer.is_gone
-    }
     # Endpoints before lanes, as everybody locks them in this order, and each kind by their ids.
     for release in sorted(releases, key=lambda each: each.claimed.endpoint_id):
         if not _has_shown(release):
@@ -146,7 +142,7 @@ async def record_turns(
             release.lane.failing_since,
             warnings=release.claimed.warnings,
             fence=release.claimed.fence,
-            is_gone=release.claimed.endpoint_id in gone,
+            is_gone=release.is_gone,
             patience=patience,
             now=now,
         )

@@ -8,6 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.notifications.model.webhook_endpoint import WebhookEndpoint
+from shared.messaging.waking import wake_others
 
 WAKE: Final = """
 INSERT INTO webhook_lane AS known (endpoint_id, member, next_due_at)
@@ -28,7 +29,7 @@ async def wake_lane(session: AsyncSession, endpoint: WebhookEndpoint, *, now: da
     await session.execute(
         text(WAKE), {"endpoint": endpoint.id, "member": endpoint.member, "now": now}
     )
-    session.info["webhooks_queued"] = True
+    _tell_senders(session)
 
 
 HURRY: Final = """
@@ -45,7 +46,13 @@ async def hurry_lane(session: AsyncSession, endpoint: WebhookEndpoint, *, now: d
     await session.execute(
         text(HURRY), {"endpoint": endpoint.id, "member": endpoint.member, "now": now}
     )
+    _tell_senders(session)
+
+
+def _tell_senders(session: AsyncSession) -> None:
+    """Let senders look after the commit, in this process and in the others."""
     session.info["webhooks_queued"] = True
+    wake_others(session)
 
 
 HOLD: Final = "SELECT FROM webhook_lane WHERE endpoint_id = :endpoint FOR UPDATE"
