@@ -109,7 +109,7 @@ class Outcome:
 
 
 class Release(NamedTuple):
-    """The end of a turn: what is known of the lane, and whether the receiver said that it is gone."""
+    """The end of a turn: what is known of the lane, and whether its receiver says it is gone."""
 
     claimed: ClaimedLane
     lane: Lane
