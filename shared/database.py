@@ -172,6 +172,14 @@ def is_outage(error: BaseException) -> bool:
     return isinstance(cause, asyncpg.InterfaceError | OSError | asyncpg.InternalClientError)
 
 
+def complain(log: Any, what: str, error: Exception, **details: Any) -> None:
+    """Log what went wrong in a part that goes on: with its traceback, unless it is an outage."""
+    if is_outage(error):
+        log.warning(what, error=repr(error)[:300], **details)
+    else:
+        log.error(what, exc_info=error, **details)
+
+
 def as_json(value: Any) -> Any:
     """Ready a state or identifier for a JSON column."""
     if isinstance(value, BaseModel):

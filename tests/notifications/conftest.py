@@ -5,6 +5,7 @@ from fastapi import FastAPI
 
 from services.notifications.http.app import create_app
 from services.notifications.settings import NotificationsSettings
+from shared.database import Sessions
 from tests.conftest import Database, DatabaseOf
 from tests.notifications.hearing import Ears
 from tests.notifications.receiver import LOOPBACK
@@ -14,6 +15,11 @@ from tests.web import environment, on
 @pytest.fixture
 async def database(database_of: DatabaseOf) -> Database:
     return await database_of("notifications")
+
+
+@pytest.fixture
+def sessions(database: Database) -> Sessions:
+    return database.sessions
 
 
 @pytest.fixture

@@ -26,7 +26,6 @@ from shared.database import Sessions
 from shared.identifiers import new_id
 from shared.messaging.tables import OutboxMessage
 from shared.timers import tick
-from tests.conftest import Database
 from tests.notifications.endpoints import (
     Made,
     attempts,
@@ -44,11 +43,6 @@ from tests.notifications.receiver import Script, answering, hang, receiving
 HARBOUR, ADMINISTRATOR, COORDINATOR = new_id(), new_id(), new_id()
 PATIENCE = Patience(timedelta(days=5), (timedelta(hours=6), timedelta(days=4)))
 [TIMER] = [timer for timer in WORKER.timers if timer.name == "work-off-recoveries"]
-
-
-@pytest.fixture
-def sessions(database: Database) -> Sessions:
-    return database.sessions
 
 
 @pytest.fixture(autouse=True)

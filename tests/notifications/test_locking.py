@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
-import pytest
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -30,7 +29,6 @@ from shared.clock import utc_now
 from shared.database import Sessions
 from shared.identifiers import new_id
 from shared.one_time import hash_of
-from tests.conftest import Database
 from tests.notifications.endpoints import Made, claim, deliveries, make_endpoint
 from tests.notifications.hearing import Ears, project
 
@@ -38,11 +36,6 @@ WAITING = """
 SELECT count(*) FROM pg_stat_activity
 WHERE datname = current_database() AND wait_event_type = 'Lock'
 """
-
-
-@pytest.fixture
-def sessions(database: Database) -> Sessions:
-    return database.sessions
 
 
 async def until_somebody_waits(sessions: Sessions) -> None:

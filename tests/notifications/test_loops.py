@@ -23,18 +23,12 @@ from shared.database import Sessions
 from shared.identifiers import new_id
 from shared.messaging.outbox import announce
 from shared.messaging.tables import OutboxMessage
-from tests.conftest import Database
 from tests.notifications.endpoints import deliveries, led_to, make_endpoint, sending, until_settled
 from tests.notifications.hearing import Ears, at, member, project
 from tests.notifications.receiver import Received, Receiver, answering, receiving
 from tests.web import api
 
 HARBOUR = new_id()
-
-
-@pytest.fixture
-def sessions(database: Database) -> Sessions:
-    return database.sessions
 
 
 @asynccontextmanager

@@ -23,7 +23,6 @@ from shared.contracts.members import MemberReinstated, MemberSuspended
 from shared.database import Sessions
 from shared.identifiers import new_id
 from shared.timers import tick
-from tests.conftest import Database
 from tests.notifications.endpoints import claim, deliveries, make_endpoint
 from tests.notifications.hearing import Ears, member, project
 from tests.web import api
@@ -57,11 +56,6 @@ SELECT * FROM (
 ) waiting
 WHERE place <> told
 """
-
-
-@pytest.fixture
-def sessions(database: Database) -> Sessions:
-    return database.sessions
 
 
 @dataclass

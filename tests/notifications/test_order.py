@@ -6,23 +6,15 @@ from collections import Counter
 from datetime import timedelta
 from uuid import UUID
 
-import pytest
-
 from services.notifications.settings import NotificationsSettings
 from shared.clock import utc_now
 from shared.database import Sessions
 from shared.identifiers import new_id
-from tests.conftest import Database
 from tests.notifications.endpoints import deliveries, make_endpoint, sending, until_settled
 from tests.notifications.hearing import Ears, project
 from tests.notifications.receiver import Received, answering, receiving
 
 HARBOUR, BRIDGE = new_id(), new_id()
-
-
-@pytest.fixture
-def sessions(database: Database) -> Sessions:
-    return database.sessions
 
 
 def versions(received: list[Received], subject: UUID) -> list[int]:

@@ -7,15 +7,9 @@ from services.notifications.model.webhook_delivery import WebhookDelivery
 from services.notifications.use_cases import claim_lanes as claiming
 from shared.database import Sessions
 from shared.identifiers import new_id
-from tests.conftest import Database
 from tests.notifications.endpoints import Made, claim, deliveries, lane_of, make_endpoint
 from tests.notifications.hearing import Ears, project
 from tests.notifications.test_turns import endpoint_of
-
-
-@pytest.fixture
-def sessions(database: Database) -> Sessions:
-    return database.sessions
 
 
 async def disable(sessions: Sessions, *endpoints: Made) -> None:

@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
-import pytest
 from sqlalchemy import update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -18,7 +17,6 @@ from services.notifications.settings import NotificationsSettings
 from shared.clock import utc_now
 from shared.database import Sessions
 from shared.identifiers import new_id
-from tests.conftest import Database
 from tests.notifications.endpoints import (
     attempts,
     claim,
@@ -29,11 +27,6 @@ from tests.notifications.endpoints import (
 )
 from tests.notifications.hearing import Ears, project
 from tests.notifications.receiver import answering, receiving
-
-
-@pytest.fixture
-def sessions(database: Database) -> Sessions:
-    return database.sessions
 
 
 class Unheard:

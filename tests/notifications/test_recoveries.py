@@ -21,7 +21,6 @@ from shared.contracts.projects import ParticipationWithdrawn
 from shared.database import Sessions
 from shared.identifiers import new_id
 from shared.timers import tick
-from tests.conftest import Database
 from tests.notifications.endpoints import (
     Made,
     attempts,
@@ -40,11 +39,6 @@ HARBOUR, BRIDGE, READINGS = new_id(), new_id(), new_id()
 SINCE = at(-120).isoformat()
 ALL = {"kind": "all", "since": SINCE}
 [TIMER] = [timer for timer in WORKER.timers if timer.name == "work-off-recoveries"]
-
-
-@pytest.fixture
-def sessions(database: Database) -> Sessions:
-    return database.sessions
 
 
 @pytest.fixture(autouse=True)

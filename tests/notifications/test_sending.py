@@ -27,7 +27,6 @@ from shared.identifiers import new_id
 from shared.messaging.tables import OutboxMessage
 from shared.outbound import AddressRefused, Guard
 from shared.sealing import Seals
-from tests.conftest import Database
 from tests.notifications.endpoints import (
     attempts,
     claim,
@@ -81,11 +80,6 @@ async def test_an_answer_that_repeats_what_is_secret_is_kept_without_it(
     assert attempt.excerpt is not None
     assert attempt.excerpt.startswith("X-Gateway-Key: [hidden], language: en, and again [hidden]")
     assert "gateway-key" not in attempt.excerpt
-
-
-@pytest.fixture
-def sessions(database: Database) -> Sessions:
-    return database.sessions
 
 
 async def test_a_receiver_can_verify_what_it_gets(

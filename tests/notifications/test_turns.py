@@ -13,7 +13,6 @@ from shared.contracts.projects import ParticipationWithdrawn
 from shared.database import Sessions
 from shared.identifiers import new_id
 from shared.messaging.tables import OutboxMessage
-from tests.conftest import Database
 from tests.notifications.endpoints import (
     Made,
     deliveries,
@@ -26,11 +25,6 @@ from tests.notifications.hearing import Ears, participation, project
 from tests.notifications.receiver import Receiver, answering, hang, receiving
 
 HARBOUR = new_id()
-
-
-@pytest.fixture
-def sessions(database: Database) -> Sessions:
-    return database.sessions
 
 
 async def endpoint_of(sessions: Sessions, made: Made) -> WebhookEndpoint:

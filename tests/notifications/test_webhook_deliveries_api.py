@@ -21,7 +21,6 @@ from shared.contracts.members import MemberSuspended
 from shared.contracts.projects import ParticipationWithdrawn
 from shared.database import Sessions
 from shared.identifiers import new_id
-from tests.conftest import Database
 from tests.notifications.endpoints import (
     Made,
     attempts,
@@ -38,11 +37,6 @@ from tests.web import ISSUER, api
 
 HARBOUR, BRIDGE, READINGS = new_id(), new_id(), new_id()
 COMPLETED = "renkei.milestone.completed.v1"
-
-
-@pytest.fixture
-def sessions(database: Database) -> Sessions:
-    return database.sessions
 
 
 @pytest.fixture(autouse=True)

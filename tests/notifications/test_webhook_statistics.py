@@ -15,7 +15,6 @@ from services.notifications.settings import NotificationsSettings
 from shared.clock import utc_now
 from shared.database import Sessions
 from shared.identifiers import new_id
-from tests.conftest import Database
 from tests.notifications.endpoints import (
     Made,
     deliveries,
@@ -30,11 +29,6 @@ from tests.web import api
 HARBOUR = new_id()
 NOON = datetime(2026, 4, 1, 12, tzinfo=UTC)
 DAY = {"since": "2026-04-01T00:00:00Z", "until": "2026-04-02T00:00:00Z"}
-
-
-@pytest.fixture
-def sessions(database: Database) -> Sessions:
-    return database.sessions
 
 
 @pytest.fixture(autouse=True)

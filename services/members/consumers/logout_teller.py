@@ -22,7 +22,7 @@ from services.members.use_cases.claim_notices import ClaimedNotice, claim_notice
 from services.members.use_cases.read_signing_keys import read_signing_keys
 from services.members.use_cases.settle_notice import settle_notice
 from shared.clock import utc_now
-from shared.database import Sessions, is_outage
+from shared.database import Sessions, complain
 from shared.messaging.patience import Patience, stop_if_cancelled
 from shared.sealing import Seals
 
@@ -59,7 +59,7 @@ class LogoutTeller:
                 try:
                     more = await self.look(group.create_task)
                 except Exception as error:  # whatever it is, this must look again
-                    self._complain(error)
+                    complain(log, "logout_teller.interrupted", error)
                     await patience.pause()
                     continue
                 patience.worked()
@@ -102,14 +102,7 @@ class LogoutTeller:
             async with self._sessions.begin() as session:
                 await settle_notice(session, notice, hindrance=hindrance, now=self._clock())
         except Exception as error:  # the claim runs out, and then it is tried again
-            self._complain(error)
+            complain(log, "logout_teller.interrupted", error)
         finally:
             self._at_work[notice.client_id] -= 1
             self._ended.set()
-
-    @staticmethod
-    def _complain(error: Exception) -> None:
-        if is_outage(error):
-            log.warning("logout_teller.interrupted", error=repr(error)[:300])
-        else:
-            log.error("logout_teller.interrupted", exc_info=error)

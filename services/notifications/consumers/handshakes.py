@@ -20,7 +20,7 @@ from services.notifications.settings import NotificationsSettings
 from services.notifications.use_cases.claim_handshakes import ClaimedHandshake, claim_handshakes
 from services.notifications.use_cases.record_handshake import record_handshake
 from shared.clock import utc_now
-from shared.database import Sessions, is_outage
+from shared.database import Sessions, complain
 from shared.messaging.patience import Patience, stop_if_cancelled
 from shared.sealing import Seals
 
@@ -56,7 +56,7 @@ class Handshakes:
                 try:
                     await self.begin_due()
                 except Exception as error:  # whatever it is, it must look again
-                    self._complain("handshakes.interrupted", error)
+                    complain(log, "handshakes.interrupted", error)
                     await patience.pause()
                     continue
                 patience.worked()
@@ -99,7 +99,7 @@ class Handshakes:
             async with self.sessions.begin() as session:
                 await record_handshake(session, claimed, found, now=self.clock())
         except Exception as error:  # the lease ends, and it is asked again
-            self._complain("handshake.lost", error, endpoint_id=str(claimed.endpoint_id))
+            complain(log, "handshake.lost", error, endpoint_id=str(claimed.endpoint_id))
 
     def _headers(self, claimed: ClaimedHandshake) -> dict[str, str]:
         at = f"{self.settings.issuer}/api/v1/webhook-endpoints/{claimed.endpoint_id}"
@@ -110,10 +110,3 @@ class Handshakes:
         if claimed.rate_per_minute is not None:
             headers["WebHook-Request-Rate"] = str(claimed.rate_per_minute)
         return headers
-
-    @staticmethod
-    def _complain(what: str, error: Exception, **details: str) -> None:
-        if is_outage(error):
-            log.warning(what, error=repr(error)[:300], **details)
-        else:
-            log.error(what, exc_info=error, **details)

@@ -37,7 +37,7 @@ from services.notifications.use_cases.queue_webhooks import after_each_queueing
 from services.notifications.use_cases.record_turns import Outcome, Release, record_turns
 from shared.causation import HEADER, Cause, written_cause
 from shared.clock import utc_now
-from shared.database import Sessions, is_outage
+from shared.database import Sessions, complain, is_outage
 from shared.messaging.patience import Patience, stop_if_cancelled
 from shared.sealing import Seals
 from shared.serving import Workplace
@@ -110,7 +110,7 @@ class Sender:
             try:
                 there_is_more = [await self._claim(pace, start) for pace in ("fast", "slow")]
             except Exception as error:  # whatever it is, the sender must look again
-                self._complain("sender.interrupted", error)
+                complain(log, "sender.interrupted", error)
                 await patience.pause()
                 continue
             patience.worked()
@@ -205,13 +205,6 @@ class Sender:
                 turn.make_way(now)
             self.wake.set()
 
-    @staticmethod
-    def _complain(what: str, error: Exception, **details: Any) -> None:
-        if is_outage(error):
-            log.warning(what, error=repr(error)[:300], **details)
-        else:
-            log.error(what, exc_info=error, **details)
-
     async def _record_forever(self) -> None:
         while True:
             self.unrecorded.append(await self.found.get())
@@ -234,7 +227,7 @@ class Sender:
             try:
                 await self._record(self.unrecorded)
             except Exception as error:
-                self._complain("sender.not_recorded", error, many=len(self.unrecorded))
+                complain(log, "sender.not_recorded", error, many=len(self.unrecorded))
                 if is_outage(error):
                     await patience.pause()
                     continue
@@ -247,7 +240,7 @@ class Sender:
                 await self._record([each])
             except Exception as error:
                 endpoint_id = str(each.claimed.endpoint_id)
-                self._complain("sender.outcome_lost", error, endpoint_id=endpoint_id)
+                complain(log, "sender.outcome_lost", error, endpoint_id=endpoint_id)
 
     async def _record(self, found: Sequence[Outcome | Release]) -> None:
         async with self.sessions.begin() as session:
