@@ -76,7 +76,7 @@ async def test_an_answer_that_repeats_what_is_secret_is_kept_without_it(
             await until_settled(sessions)
 
     assert receiver.received[0].headers["x-gateway-key"] == key
-    [attempt] = await attempts(sessions)
+    attempt, *_ = await attempts(sessions)
     assert attempt.excerpt is not None
     assert attempt.excerpt.startswith("X-Gateway-Key: [hidden], language: en, and again [hidden]")
     assert "gateway-key" not in attempt.excerpt
