@@ -201,9 +201,9 @@ class Sender:
         while True:
             await asyncio.sleep(LOOK_ROUND_SECONDS)
             now = time.monotonic()
-            for turn in self.turns:
-                turn.make_way(now)
-            self.wake.set()
+            # Every turn is asked: a sum, as `any` would stop at the first.
+            if sum(turn.make_way(now) for turn in self.turns):
+                self.wake.set()
 
     async def _record_forever(self) -> None:
         while True:

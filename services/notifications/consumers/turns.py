@@ -82,13 +82,19 @@ class Turn:
                 self._give_place()
         return self.lane
 
-    def make_way(self, now: float) -> None:
-        """Count the places among the slow ones if a request has taken too long by now."""
-        if self._pace == "fast" and any(
+    def make_way(self, now: float) -> bool:
+        """Count the places among the slow ones if a request has taken too long by now.
+
+        Returns:
+            Whether fast places are free by that.
+        """
+        if self._pace == "slow" or not any(
             now - begun > SLOW_SECONDS for begun in self._at_work.values()
         ):
-            self._places.move(self._held)
-            self._pace = "slow"
+            return False
+        self._places.move(self._held)
+        self._pace = "slow"
+        return True
 
     async def _walk(self, walkers: asyncio.TaskGroup | None = None) -> None:
         """Send one delivery after the other, and let others walk beside if there is room."""
