@@ -1,6 +1,5 @@
 """TLS as we speak it to receivers: whom we trust, and what we present where it is asked for."""
 
-import os
 import secrets
 import ssl
 from pathlib import Path
@@ -46,5 +45,5 @@ def presenting(presented: ClientCertificate, *, ca_file: Path | None) -> ssl.SSL
     try:
         context.load_cert_chain(file.name, password=password)
     finally:
-        os.unlink(file.name)  # noqa: PTH108 -- the counterpart of what made it
+        Path(file.name).unlink()
     return context

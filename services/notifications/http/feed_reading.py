@@ -114,7 +114,7 @@ class FeedReader:
             pause_seconds=2 * beat + settings.request_seconds,
             whole_seconds=settings.feed_stream_seconds + settings.request_seconds,
         )
-        ends = clock() + settings.feed_stream_seconds * random.uniform(0.8, 1)  # noqa: S311
+        ends = clock() + settings.feed_stream_seconds * random.uniform(0.8, 1)  # noqa: S311 -- spreads
         yield b"retry: %d\n\n" % RETRY_MILLISECONDS
         try:
             while True:
