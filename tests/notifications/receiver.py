@@ -1,6 +1,7 @@
 """A city's system that receives webhooks: real sockets, scripted answers."""
 
 import asyncio
+import gzip
 import json
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -71,6 +72,21 @@ async def endless(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None
     while not writer.is_closing():
         writer.write(b"more " * 2_000)
         await writer.drain()
+
+
+async def drip(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Begin an answer, and send a byte of a header now and then, for ever."""
+    writer.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+    while not writer.is_closing():
+        writer.write(b"x")
+        await writer.drain()
+        await asyncio.sleep(0.05)
+
+
+def bomb(megabytes: int) -> Script:
+    """Accept, with a small answer that would be a large one if it were unpacked."""
+    packed = gzip.compress(b"boom" * (megabytes * 250_000))
+    return answering(200, "Content-Encoding: gzip", body=packed)
 
 
 async def break_off(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

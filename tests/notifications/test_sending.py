@@ -42,7 +42,9 @@ from tests.notifications.receiver import (
     LOOPBACK,
     Script,
     answering,
+    bomb,
     break_off,
+    drip,
     endless,
     hang,
     nonsense,
@@ -115,6 +117,7 @@ async def test_a_receiver_can_verify_what_it_gets(
         pytest.param(answering(301, "Location: /elsewhere"), 301, None, id="redirect"),
         pytest.param(answering(404), 404, None, id="404"),
         pytest.param(hang, None, "timeout", id="hangs"),
+        pytest.param(drip, None, "timeout", id="drips"),
         pytest.param(reset, None, "connection", id="breaks off"),
         pytest.param(nonsense, None, "protocol", id="speaks another language"),
     ],
@@ -157,6 +160,21 @@ async def test_after_the_last_attempt_a_delivery_has_failed(
     assert len(receiver.received) == 3
     assert (delivery.state, delivery.state_reason) == ("failed", "attempts_exhausted")
     assert delivery.attempts == 3
+
+
+async def test_a_packed_answer_is_never_unpacked(
+    ears: Ears, sessions: Sessions, settings: NotificationsSettings
+) -> None:
+    async with receiving(bomb(50)) as receiver:
+        await make_endpoint(sessions, receiver.url)
+        await ears.hear(project(HARBOUR), only="webhooks")
+        async with sending(sessions, settings):
+            [delivery] = await until_settled(sessions)
+
+    assert delivery.state == "delivered"
+    [attempt] = await attempts(sessions)
+    assert "boomboom" not in (attempt.excerpt or "")
+    assert receiver.received[0].headers["accept-encoding"] == "identity"
 
 
 @pytest.mark.parametrize("script", [endless, break_off], ids=["endless", "breaks off"])
