@@ -68,6 +68,28 @@ async def test_what_ended_long_ago_is_forgotten(
         assert await session.scalar(select(func.count()).select_from(WebhookAttempt)) == 0
 
 
+async def test_what_a_feed_still_holds_outlives_its_deliveries(
+    ears: Ears, database: Database, settings: NotificationsSettings
+) -> None:
+    forgetful = settings.model_copy(update={"webhook_retention_days": 30})
+    then = utc_now() - timedelta(days=40)
+    await make_endpoint(database.sessions)
+    fact = project(new_id())
+    await ears.hear(fact, only="webhooks")
+    async with database.sessions.begin() as session:
+        [lane] = await claim(session)
+        await record(session, (lane, lane.deliveries[0], Answer(then, 3, status=204)), now=then)
+        await session.execute(update(WebhookMessage).values(queued_at=then))
+        await session.execute(update(FeedEntry).values(recorded_at=then))
+        session.add(signed_digest("seoul", last_sequence=1))
+
+    await tick(forgetting_deliveries(forgetful), database.sessions)
+
+    assert await deliveries(database.sessions) == []
+    async with database.sessions() as session:
+        assert list(await session.scalars(select(WebhookMessage.event_id))) == [fact.id]
+
+
 async def test_what_ended_lately_is_kept(
     ears: Ears, database: Database, settings: NotificationsSettings
 ) -> None:
