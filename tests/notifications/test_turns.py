@@ -181,11 +181,12 @@ async def test_an_endpoint_that_fails_for_days_is_disabled_after_two_warnings(
 async def test_an_endpoint_that_works_again_after_a_warning_says_so_once(
     ears: Ears, sessions: Sessions, settings: NotificationsSettings
 ) -> None:
-    async with receiving(answering(500), answering(500), answering(204)) as receiver:
+    async with receiving(answering(500)) as receiver:
         endpoint = await make_endpoint(sessions, receiver.url)
         await ears.hear(project(HARBOUR), only="webhooks")
         await failing_for(sessions, settings, receiver, endpoint, 0)
         await failing_for(sessions, settings, receiver, endpoint, 7)
+        receiver.scripts = [answering(204)]
         async with sending(sessions, settings, ahead=timedelta(hours=8)):
             await ears.hear(project(new_id()), only="webhooks")
             await until_settled(sessions, attempts_made=99)
